@@ -1,0 +1,1 @@
+//! A Kafka-compatible broker: the wire protocol over sled-backed log segments.

@@ -1,0 +1,2 @@
+//! The tickertape binary.
+fn main() {}
