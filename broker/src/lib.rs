@@ -1,1 +1,13 @@
 //! A Kafka-compatible broker: the wire protocol over sled-backed log segments.
+#![allow(dead_code, reason = "the rooms are being furnished")]
+
+mod api;
+mod broker;
+pub mod clock;
+mod config;
+mod error;
+
+pub use api::{ServedApi, served};
+pub use broker::Broker;
+pub use config::ConfigError;
+pub use error::{ApiError, BrokerError};

@@ -1,0 +1,214 @@
+//! What the broker answers: one file per API key, and one table of them.
+//!
+//! [`TABLE`] lists every API in key order with its versions and its handler. Everything that has to know "which APIs, which
+//! versions" derives from it: the ApiVersions response, dispatch, and `docs/compatibility.md` ([`served`]). An API is added
+//! by one file with a `handle` function and one row.
+//!
+//! A handler gets a decoded request (its declared lengths were checked against the frame before) and returns a response, or
+//! [`Disconnect`] where Kafka closes the connection instead of answering. It runs on the network thread that owns the
+//! connection, so it never blocks: what must wait is awaited, and what parks for long (fetch, join) also watches
+//! [`RequestContext::gone`] and ends early when the client has left or the broker stops.
+
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use futures::future::LocalBoxFuture;
+use kafka_protocol::messages::ApiKey;
+use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
+use tokio_util::sync::CancellationToken;
+
+use crate::broker::BrokerState;
+
+mod api_versions;
+
+/// What a handler may know about the request beyond its body. One per connection; the per-request fields are set anew for
+/// each frame.
+#[derive(Debug)]
+pub(crate) struct RequestContext {
+    /// The broker that serves the connection.
+    pub broker: Arc<BrokerState>,
+    /// The client's name for itself, from the request header.
+    pub client_id: Option<StrBytes>,
+    /// The client's address as Kafka writes it in group descriptions: `/127.0.0.1`.
+    pub client_host: String,
+    /// The request's API key.
+    pub api_key: i16,
+    /// The request's version.
+    pub api_version: i16,
+    /// The request's correlation id.
+    pub correlation_id: i32,
+    /// Cancelled when the client has gone away or the broker shuts down: who parks a request ends the wait then.
+    pub gone: CancellationToken,
+}
+
+/// The connection is to be closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Disconnect(pub String);
+
+impl From<anyhow::Error> for Disconnect {
+    fn from(error: anyhow::Error) -> Self {
+        Self(format!("{error:#}"))
+    }
+}
+
+/// An encoded answer, ready for the socket.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// Nothing is sent (Produce with acks=0).
+    None,
+    /// A whole frame: length, header, body.
+    Frame(BytesMut),
+}
+
+impl Reply {
+    /// Encodes `response` as a frame that answers the request in `ctx`.
+    pub(crate) fn message<R: Encodable>(
+        ctx: &RequestContext,
+        version: i16,
+        response: &R,
+    ) -> Result<Self, Disconnect> {
+        let mut frame = start_frame(ctx, version, 256);
+        response.encode(&mut frame, version)?;
+        finish_frame(&mut frame, 0)?;
+        Ok(Self::Frame(frame))
+    }
+}
+
+/// The head of a response frame: room for the length, then the response header of the request in `ctx`.
+pub(crate) fn start_frame(ctx: &RequestContext, version: i16, capacity: usize) -> BytesMut {
+    let mut frame = BytesMut::with_capacity(capacity);
+    frame.put_i32(0);
+    frame.put_i32(ctx.correlation_id);
+    // Response header version 1 adds an empty set of tagged fields.
+    let header_version =
+        ApiKey::try_from(ctx.api_key).map_or(0, |key| key.response_header_version(version));
+    if header_version >= 1 {
+        frame.put_u8(0);
+    }
+    frame
+}
+
+/// Writes the frame's length, counting `beyond` bytes that follow it from elsewhere, into its head.
+pub(crate) fn finish_frame(frame: &mut BytesMut, beyond: usize) -> Result<(), Disconnect> {
+    let length = frame.len() - 4 + beyond;
+    let length = i32::try_from(length)
+        .map_err(|_| Disconnect(format!("a response of {length} bytes does not fit a frame")))?;
+    frame[..4].copy_from_slice(&length.to_be_bytes());
+    Ok(())
+}
+
+type Handler =
+    for<'a> fn(&'a RequestContext, i16, Bytes) -> LocalBoxFuture<'a, Result<Reply, Disconnect>>;
+
+/// One row of the table.
+pub(crate) struct Api {
+    /// The API's number on the wire.
+    pub key: ApiKey,
+    /// The API's name in Kafka's documentation.
+    pub name: &'static str,
+    /// The lowest version served.
+    pub min: i16,
+    /// The highest version served.
+    pub max: i16,
+    /// Decodes the body, handles it, encodes the answer.
+    pub handler: Handler,
+}
+
+/// Decodes a request body. The guard has checked its lengths before; trailing bytes are ignored, as Kafka does.
+fn decode<R: Decodable>(mut body: Bytes, version: i16) -> Result<R, Disconnect> {
+    R::decode(&mut body, version).map_err(Disconnect::from)
+}
+
+/// One row: key, lowest and highest version, module. The module's
+/// `async fn handle(&RequestContext, i16, XRequest) -> Result<XResponse, Disconnect>` is the handler; `raw` before the
+/// module's name says that it returns a [`Reply`] that it encoded itself.
+macro_rules! api {
+    ($name:ident, $min:literal..=$max:literal, raw $module:ident) => {
+        Api {
+            key: ApiKey::$name,
+            name: stringify!($name),
+            min: $min,
+            max: $max,
+            handler: |ctx, version, body| {
+                Box::pin(async move { $module::handle(ctx, version, decode(body, version)?).await })
+            },
+        }
+    };
+    ($name:ident, $min:literal..=$max:literal, $module:ident) => {
+        Api {
+            key: ApiKey::$name,
+            name: stringify!($name),
+            min: $min,
+            max: $max,
+            handler: |ctx, version, body| {
+                Box::pin(async move {
+                    let response = $module::handle(ctx, version, decode(body, version)?).await?;
+                    Reply::message(ctx, version, &response)
+                })
+            },
+        }
+    };
+}
+
+/// Every API that is served, in key order.
+pub(crate) static TABLE: &[Api] = &[
+    api!(ApiVersions, 0..=4, api_versions), //
+];
+
+/// The row of an API key, if it is served.
+pub(crate) fn find(key: i16) -> Option<&'static Api> {
+    TABLE
+        .binary_search_by_key(&key, |api| api.key as i16)
+        .ok()
+        .map(|at| &TABLE[at])
+}
+
+/// An API as documentation and tests list it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServedApi {
+    /// The API's number on the wire.
+    pub key: i16,
+    /// The API's name in Kafka's documentation.
+    pub name: &'static str,
+    /// The lowest version served.
+    pub min: i16,
+    /// The highest version served.
+    pub max: i16,
+}
+
+/// Every API that the broker serves, in key order.
+pub fn served() -> impl Iterator<Item = ServedApi> {
+    TABLE.iter().map(|api| ServedApi {
+        key: api.key as i16,
+        name: api.name,
+        min: api.min,
+        max: api.max,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_key_order_without_doubles() {
+        assert!(
+            TABLE
+                .windows(2)
+                .all(|pair| (pair[0].key as i16) < pair[1].key as i16)
+        );
+    }
+
+    #[test]
+    fn the_codec_knows_every_version_of_the_table() {
+        for api in TABLE {
+            let known = api.key.valid_versions();
+            assert!(
+                known.min <= api.min && api.max <= known.max,
+                "{}: {known}",
+                api.name
+            );
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What can keep a broker from starting, and the shape in which every API carries a Kafka error.
+//!
+//! Errors of the parts live with the parts (`log::AppendError`, `metadata::store::StoreError`, …), each with one function
+//! that maps it to a Kafka error code. What stands here is common to all: [`BrokerError`] for the caller of
+//! [`Broker::builder`](crate::Broker::builder), and [`ApiError`], an error code with the text that Kafka sends beside it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub(crate) use kafka_protocol::error::ResponseError;
+use kafka_protocol::protocol::StrBytes;
+
+/// Why a broker does not start or does not stop cleanly.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// Something else listens on the wanted address.
+    #[error(
+        "cannot listen on {address}: the port is in use; stop what uses it, or let the system choose a free one with \
+         --listen {host}:0",
+        host = address.ip()
+    )]
+    PortInUse {
+        /// The address that was asked for.
+        address: SocketAddr,
+    },
+    /// The listener's address cannot be used.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address as it was given.
+        address: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A property has a value that cannot be.
+    #[error("{0}")]
+    Config(#[from] crate::config::ConfigError),
+    /// The data directory cannot be used.
+    #[error("data directory {}: {reason}", path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A thread could not be started, or ended before it should.
+    #[error("{0}")]
+    Runtime(String),
+}
+
+/// An error code and the message beside it, as a response carries them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// The error.
+    pub error: ResponseError,
+    /// The text for `error_message`; Kafka's own standard text for the code where nothing more exact is known.
+    pub message: Option<StrBytes>,
+}
+
+impl ApiError {
+    /// An error with a text of its own.
+    pub fn new(error: ResponseError, message: impl Into<String>) -> Self {
+        Self {
+            error,
+            message: Some(StrBytes::from_string(message.into())),
+        }
+    }
+
+    /// An error with the standard text of its code.
+    pub fn plain(error: ResponseError) -> Self {
+        Self::new(error, error.to_string())
+    }
+
+    /// The code on the wire.
+    pub fn code(&self) -> i16 {
+        self.error.code()
+    }
+}
+
+impl From<ResponseError> for ApiError {
+    fn from(error: ResponseError) -> Self {
+        Self::plain(error)
+    }
+}
