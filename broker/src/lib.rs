@@ -6,6 +6,7 @@ mod broker;
 pub mod clock;
 mod config;
 mod error;
+pub mod wire;
 
 pub use api::{ServedApi, served};
 pub use broker::Broker;
