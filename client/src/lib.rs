@@ -1,3 +1,24 @@
 //! How a program reaches Kafka and S3: options, credentials, waiting, and errors that say what to do.
+//!
+//! What the producer, the consumer, the lake and the `tickertape` binary share about the outside world:
+//!
+//! - [`UsageError`]: the user asked for something that cannot be. It names what was asked, suggests the
+//!   nearest thing that exists ([`nearest`]), and makes the binary exit with [`exit_code`] 2.
+//! - [`KafkaOptions`]: `--bootstrap-server`, `-X name=value`, `--timeout`, checked before they are used.
+//! - [`wait_for_broker`]: waits with backoff for a broker that is away, and says so.
+//! - [`Progress`]: a bar on a terminal, one line a second in a pipe.
+//! - [`s3`]: where S3 is, with which credentials, and `s3://bucket/prefix`.
+//!
+//! Nothing here knows what is produced, consumed or stored.
 
+mod kafka;
+mod progress;
+mod properties;
 pub mod s3;
+mod usage;
+mod wait;
+
+pub use kafka::{KafkaOptions, creation_error};
+pub use progress::Progress;
+pub use usage::{UsageError, exit_code, nearest};
+pub use wait::{Cluster, wait_for_broker};

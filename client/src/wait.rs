@@ -1,0 +1,215 @@
+//! Waiting for a broker that is away.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::metadata::Metadata;
+use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
+use rdkafka::util::Timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::kafka::{KafkaOptions, creation_error};
+use crate::usage::UsageError;
+
+/// What a broker says about itself when it is reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cluster {
+    /// The brokers, as host:port.
+    pub brokers: Vec<String>,
+    /// Every topic, with its number of partitions.
+    pub topics: BTreeMap<String, usize>,
+}
+
+impl Cluster {
+    /// `no such topic`, with the nearest that exists; nothing when the topic is there.
+    pub fn require_topic(&self, topic: &str) -> Result<(), UsageError> {
+        match self.topics.contains_key(topic) {
+            true => Ok(()),
+            false => Err(self.unknown_topic(topic)),
+        }
+    }
+
+    /// `no such topic`, with the nearest that exists.
+    pub fn unknown_topic(&self, topic: &str) -> UsageError {
+        UsageError::unknown("topic", topic, self.topics.keys().map(String::as_str))
+    }
+
+    fn from_metadata(metadata: &Metadata) -> Cluster {
+        Cluster {
+            brokers: metadata
+                .brokers()
+                .iter()
+                .map(|broker| format!("{}:{}", broker.host(), broker.port()))
+                .collect(),
+            topics: metadata
+                .topics()
+                .iter()
+                .map(|topic| (topic.name().to_owned(), topic.partitions().len()))
+                .collect(),
+        }
+    }
+}
+
+/// Asks for the cluster's metadata until a broker answers. While none does, it says so with a pause that
+/// doubles from one second to sixteen between two sayings.
+///
+/// Returns `None` when `shutdown` was asked for meanwhile.
+///
+/// # Errors
+/// A [`UsageError`] for a property that cannot be; any other error when no broker has answered within
+/// [`KafkaOptions::timeout`].
+pub async fn wait_for_broker(
+    options: &KafkaOptions,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Option<Cluster>> {
+    let mut config = options.client_config(&[
+        ("reconnect.backoff.max.ms", "1000"),
+        ("socket.connection.setup.timeout.ms", "5000"),
+    ])?;
+    config.set_log_level(RDKafkaLogLevel::Emerg);
+    let asker: BaseProducer<Asker> = config
+        .create_with_context(Asker::default())
+        .map_err(creation_error)?;
+    let asker = Arc::new(asker);
+
+    let started = Instant::now();
+    let mut say_after = Duration::ZERO;
+    let mut pause = Duration::from_secs(1);
+    loop {
+        let left = options.timeout.saturating_sub(started.elapsed());
+        let asking = Arc::clone(&asker);
+        let asked = tokio::task::spawn_blocking(move || {
+            ask(&asking, left.clamp(Duration::from_millis(1), ATTEMPT_MAX))
+        });
+        let answer = tokio::select! {
+            answer = asked => answer?,
+            () = shutdown.cancelled() => return Ok(None),
+        };
+        let reason = match answer {
+            Ok(cluster) => return Ok(Some(cluster)),
+            Err(reason) => reason,
+        };
+        let waited = started.elapsed();
+        let servers = &options.bootstrap_server;
+        if waited >= options.timeout {
+            anyhow::bail!(
+                "no Kafka broker at {servers} has answered for {} ({reason}); is it running there? \
+                 (--bootstrap-server, --timeout)",
+                humantime::format_duration(options.timeout),
+            );
+        }
+        if waited >= say_after {
+            let left = Duration::from_secs((options.timeout - waited).as_secs());
+            let left = humantime::format_duration(left);
+            tracing::warn!(
+                "Kafka at {servers} does not answer ({reason}); waiting for it, giving up in {left}"
+            );
+            say_after = waited + pause;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+}
+
+/// The longest pause between two sayings that the broker is away.
+const PAUSE_MAX: Duration = Duration::from_secs(16);
+
+/// How long one request for metadata may take before the state of things is looked at again; librdkafka
+/// reconnects by itself meanwhile.
+const ATTEMPT_MAX: Duration = Duration::from_millis(1000);
+
+fn ask(asker: &BaseProducer<Asker>, timeout: Duration) -> Result<Cluster, String> {
+    let answer = asker.client().fetch_metadata(None, Timeout::After(timeout));
+    asker.poll(Duration::ZERO);
+    match answer {
+        Ok(metadata) if metadata.brokers().is_empty() => {
+            Err("no broker is in its metadata".to_owned())
+        }
+        Ok(metadata) => Ok(Cluster::from_metadata(&metadata)),
+        Err(error) => {
+            let reason = asker.context().reason.lock();
+            let reason = reason.unwrap_or_else(PoisonError::into_inner).take();
+            Err(reason.unwrap_or_else(|| error.to_string()))
+        }
+    }
+}
+
+/// Keeps why no broker was reached, and lets librdkafka log nothing: the waiting is reported in one place.
+#[derive(Default)]
+struct Asker {
+    reason: Mutex<Option<String>>,
+}
+
+impl ClientContext for Asker {
+    fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if let KafkaError::Global(RDKafkaErrorCode::AllBrokersDown) = error {
+            return;
+        }
+        // "127.0.0.1:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms ...)"
+        let reason = reason.split_once(": ").map_or(reason, |(_, text)| text);
+        let reason = reason.split(" (after ").next().unwrap_or(reason);
+        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+    }
+}
+
+impl ProducerContext for Asker {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn absent() -> KafkaOptions {
+        // A port that was free a moment ago and that nothing listens on.
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        KafkaOptions::at(format!("127.0.0.1:{port}"))
+    }
+
+    #[tokio::test]
+    async fn gives_up_after_the_timeout_and_names_the_server() {
+        let options = KafkaOptions {
+            timeout: Duration::from_millis(200),
+            ..absent()
+        };
+        let error = wait_for_broker(&options, &CancellationToken::new())
+            .await
+            .unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(&options.bootstrap_server), "{text}");
+        assert_eq!(crate::exit_code(&error), 1);
+    }
+
+    #[tokio::test]
+    async fn stops_waiting_when_asked_to() {
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        assert_eq!(wait_for_broker(&absent(), &shutdown).await.unwrap(), None);
+    }
+
+    #[test]
+    fn a_missing_topic_is_named_with_the_nearest() {
+        let cluster = Cluster {
+            topics: BTreeMap::from([("ticks".to_owned(), 3)]),
+            ..Cluster::default()
+        };
+        assert_eq!(cluster.require_topic("ticks"), Ok(()));
+        let error = cluster.require_topic("tick").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no such topic \"tick\"; did you mean \"ticks\"?"
+        );
+    }
+}
