@@ -6,6 +6,8 @@ mod broker;
 pub mod clock;
 mod config;
 mod error;
+pub mod log;
+pub mod metadata;
 pub mod wire;
 
 pub use api::{ServedApi, served};

@@ -18,12 +18,9 @@ pub(crate) async fn handle(
     request: ApiVersionsRequest,
 ) -> Result<ApiVersionsResponse, Disconnect> {
     if version >= 3
-        && !(is_software_name(&request.client_software_name)
-            && is_software_name(&request.client_software_version))
+        && !(is_software_name(&request.client_software_name) && is_software_name(&request.client_software_version))
     {
-        return Ok(
-            ApiVersionsResponse::default().with_error_code(ResponseError::InvalidRequest.code())
-        );
+        return Ok(ApiVersionsResponse::default().with_error_code(ResponseError::InvalidRequest.code()));
     }
     let api_keys = TABLE
         .iter()

@@ -63,11 +63,7 @@ pub(crate) enum Reply {
 
 impl Reply {
     /// Encodes `response` as a frame that answers the request in `ctx`.
-    pub(crate) fn message<R: Encodable>(
-        ctx: &RequestContext,
-        version: i16,
-        response: &R,
-    ) -> Result<Self, Disconnect> {
+    pub(crate) fn message<R: Encodable>(ctx: &RequestContext, version: i16, response: &R) -> Result<Self, Disconnect> {
         let mut frame = start_frame(ctx, version, 256);
         response.encode(&mut frame, version)?;
         finish_frame(&mut frame, 0)?;
@@ -81,8 +77,7 @@ pub(crate) fn start_frame(ctx: &RequestContext, version: i16, capacity: usize) -
     frame.put_i32(0);
     frame.put_i32(ctx.correlation_id);
     // Response header version 1 adds an empty set of tagged fields.
-    let header_version =
-        ApiKey::try_from(ctx.api_key).map_or(0, |key| key.response_header_version(version));
+    let header_version = ApiKey::try_from(ctx.api_key).map_or(0, |key| key.response_header_version(version));
     if header_version >= 1 {
         frame.put_u8(0);
     }
@@ -92,14 +87,13 @@ pub(crate) fn start_frame(ctx: &RequestContext, version: i16, capacity: usize) -
 /// Writes the frame's length, counting `beyond` bytes that follow it from elsewhere, into its head.
 pub(crate) fn finish_frame(frame: &mut BytesMut, beyond: usize) -> Result<(), Disconnect> {
     let length = frame.len() - 4 + beyond;
-    let length = i32::try_from(length)
-        .map_err(|_| Disconnect(format!("a response of {length} bytes does not fit a frame")))?;
+    let length =
+        i32::try_from(length).map_err(|_| Disconnect(format!("a response of {length} bytes does not fit a frame")))?;
     frame[..4].copy_from_slice(&length.to_be_bytes());
     Ok(())
 }
 
-type Handler =
-    for<'a> fn(&'a RequestContext, i16, Bytes) -> LocalBoxFuture<'a, Result<Reply, Disconnect>>;
+type Handler = for<'a> fn(&'a RequestContext, i16, Bytes) -> LocalBoxFuture<'a, Result<Reply, Disconnect>>;
 
 /// One row of the table.
 pub(crate) struct Api {
@@ -193,22 +187,14 @@ mod tests {
 
     #[test]
     fn the_table_is_in_key_order_without_doubles() {
-        assert!(
-            TABLE
-                .windows(2)
-                .all(|pair| (pair[0].key as i16) < pair[1].key as i16)
-        );
+        assert!(TABLE.windows(2).all(|pair| (pair[0].key as i16) < pair[1].key as i16));
     }
 
     #[test]
     fn the_codec_knows_every_version_of_the_table() {
         for api in TABLE {
             let known = api.key.valid_versions();
-            assert!(
-                known.min <= api.min && api.max <= known.max,
-                "{}: {known}",
-                api.name
-            );
+            assert!(known.min <= api.min && api.max <= known.max, "{}: {known}", api.name);
         }
     }
 }

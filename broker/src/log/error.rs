@@ -1,0 +1,170 @@
+//! Why a log refuses, and the Kafka error code of each refusal.
+
+use std::{io, path::PathBuf};
+
+use kafka_protocol::error::ResponseError;
+
+use crate::metadata::store::StoreError;
+
+/// A log that cannot be opened, closed or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The disk failed.
+    #[error("{action} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The metadata store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A batch that is not appended.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The bytes are not a whole batch, or its checksum is wrong.
+    #[error("corrupt batch: {0}")]
+    Corrupt(String),
+    /// The batch is whole and says something that a producer may not say.
+    #[error("{0}")]
+    InvalidRecord(String),
+    /// Not written in the record format of today (magic 2).
+    #[error("message format {0} is not supported")]
+    UnsupportedFormat(i8),
+    /// A codec that is not known, or not allowed for this version of the request.
+    #[error("compression codec {0} is not supported")]
+    UnsupportedCompression(i16),
+    /// Over `max.message.bytes`.
+    #[error("a batch of {size_bytes} bytes is over max.message.bytes, which is {max_bytes}")]
+    TooLarge {
+        /// Of the batch.
+        size_bytes: usize,
+        /// The bound.
+        max_bytes: usize,
+    },
+    /// Over `segment.bytes`.
+    #[error("{size_bytes} bytes of records are over segment.bytes, which is {max_bytes}")]
+    LargerThanSegment {
+        /// Of the records.
+        size_bytes: usize,
+        /// The bound.
+        max_bytes: usize,
+    },
+    /// Outside `message.timestamp.before.max.ms` and `after.max.ms`.
+    #[error("timestamp {timestamp_ms} is outside what the topic allows at {now_ms}")]
+    InvalidTimestamp {
+        /// Of the record.
+        timestamp_ms: i64,
+        /// The broker's clock.
+        now_ms: i64,
+    },
+    /// The producer's sequence number does not follow the last one.
+    #[error("producer {producer_id}: sequence {sequence} does not follow {last_sequence}")]
+    OutOfOrderSequence {
+        /// Who.
+        producer_id: i64,
+        /// Of the batch.
+        sequence: i32,
+        /// Of the last record appended.
+        last_sequence: i32,
+    },
+    /// A producer of the same id with a later epoch has written.
+    #[error("producer {producer_id}: epoch {epoch} is older than {current_epoch}")]
+    InvalidProducerEpoch {
+        /// Who.
+        producer_id: i64,
+        /// Of the batch.
+        epoch: i16,
+        /// The latest seen.
+        current_epoch: i16,
+    },
+    /// A batch outside the producer's open transaction.
+    #[error("producer {0} has an open transaction and wrote outside it")]
+    InvalidTransactionState(i64),
+    /// A marker from a transaction coordinator that has been replaced.
+    #[error("the marker's coordinator epoch {epoch} is older than {current_epoch}")]
+    CoordinatorFenced {
+        /// Of the marker.
+        epoch: i32,
+        /// The latest seen.
+        current_epoch: i32,
+    },
+    /// The disk is full; nothing of the batch is visible, and the log takes writes again when there is space.
+    #[error("no space left on the disk")]
+    DiskFull,
+    /// A write or fsync of this log failed earlier, or did now: it takes no more writes.
+    #[error("the log is offline: {0}")]
+    Offline(String),
+}
+
+impl AppendError {
+    /// The Kafka error that a producer is answered with.
+    #[must_use]
+    pub fn response_error(&self) -> ResponseError {
+        match self {
+            Self::Corrupt(_) => ResponseError::CorruptMessage,
+            Self::InvalidRecord(_) => ResponseError::InvalidRecord,
+            Self::UnsupportedFormat(_) => ResponseError::UnsupportedForMessageFormat,
+            Self::UnsupportedCompression(_) => ResponseError::UnsupportedCompressionType,
+            Self::TooLarge { .. } => ResponseError::MessageTooLarge,
+            Self::LargerThanSegment { .. } => ResponseError::RecordListTooLarge,
+            Self::InvalidTimestamp { .. } => ResponseError::InvalidTimestamp,
+            Self::OutOfOrderSequence { .. } => ResponseError::OutOfOrderSequenceNumber,
+            Self::InvalidProducerEpoch { .. } => ResponseError::InvalidProducerEpoch,
+            Self::InvalidTransactionState(_) => ResponseError::InvalidTxnState,
+            Self::CoordinatorFenced { .. } => ResponseError::TransactionCoordinatorFenced,
+            Self::DiskFull | Self::Offline(_) => ResponseError::KafkaStorageError,
+        }
+    }
+}
+
+/// A read that is not answered with records.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Below the log start offset or above the log end offset.
+    #[error("offset {offset} is outside {log_start_offset}..={log_end_offset}")]
+    OutOfRange {
+        /// That was asked for.
+        offset: i64,
+        /// The first that is there.
+        log_start_offset: i64,
+        /// The next to be written.
+        log_end_offset: i64,
+    },
+    /// The log is offline for good: it was removed, or its disk failed.
+    #[error("the log is offline: {0}")]
+    Offline(String),
+    /// The disk could not be read.
+    #[error("{action} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The bytes on disk are not what was written.
+    #[error("corrupt batch: {0}")]
+    Corrupt(String),
+    /// The metadata store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ReadError {
+    /// The Kafka error that a reader is answered with.
+    #[must_use]
+    pub fn response_error(&self) -> ResponseError {
+        match self {
+            Self::OutOfRange { .. } => ResponseError::OffsetOutOfRange,
+            Self::Corrupt(_) => ResponseError::CorruptMessage,
+            Self::Offline(_) | Self::Io { .. } | Self::Store(_) => ResponseError::KafkaStorageError,
+        }
+    }
+}
