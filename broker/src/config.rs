@@ -24,9 +24,9 @@ use parking_lot::RwLock;
 pub(crate) use broker_properties::BROKER_PROPERTIES;
 pub(crate) use definition::{Definition, Kind, Update};
 pub(crate) use log_config::{effective, log_config};
-pub use properties_file::read_properties;
-pub(crate) use topic_properties::{TOPIC_PROPERTIES, check_topic_overrides, topic_property};
+pub(crate) use properties_file::read_properties;
 pub(crate) use topic_properties::{Synonym, TopicDefinition};
+pub(crate) use topic_properties::{TOPIC_PROPERTIES, check_topic_overrides, topic_property};
 
 /// A property with a value that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -94,7 +94,10 @@ impl BrokerConfig {
         if let (Some(id), None) = (accepted.get("broker.id").cloned(), accepted.get("node.id")) {
             accepted.insert("node.id".to_owned(), id);
         }
-        let config = Self { given: accepted, dynamic: RwLock::default() };
+        let config = Self {
+            given: accepted,
+            dynamic: RwLock::default(),
+        };
         config.check_together()?;
         Ok(config)
     }
@@ -155,7 +158,9 @@ impl BrokerConfig {
 
     /// The effective value of a list property.
     pub(crate) fn list(&self, name: &str) -> Vec<String> {
-        self.value(name).map(|value| definition::split_list(&value)).unwrap_or_default()
+        self.value(name)
+            .map(|value| definition::split_list(&value))
+            .unwrap_or_default()
     }
 
     /// The effective value of a text property; empty where it is null.
@@ -185,7 +190,11 @@ impl BrokerConfig {
         let mut add = |values: &Values, source| {
             for name in names {
                 if let Some(value) = values.get(*name) {
-                    found.push(SourcedValue { name, value: value.clone(), source });
+                    found.push(SourcedValue {
+                        name,
+                        value: value.clone(),
+                        source,
+                    });
                 }
             }
         };
@@ -194,7 +203,11 @@ impl BrokerConfig {
         add(&self.given, Source::StaticBroker);
         for name in names {
             if let Some(value) = broker_property(name).and_then(|definition| definition.default) {
-                found.push(SourcedValue { name, value: value.to_owned(), source: Source::Default });
+                found.push(SourcedValue {
+                    name,
+                    value: value.to_owned(),
+                    source: Source::Default,
+                });
             }
         }
         found
@@ -203,7 +216,11 @@ impl BrokerConfig {
     /// The dynamic values of this broker (`true`) or of the whole cluster (`false`).
     pub(crate) fn dynamic(&self, of_broker: bool) -> Values {
         let dynamic = self.dynamic.read();
-        if of_broker { dynamic.broker.clone() } else { dynamic.cluster.clone() }
+        if of_broker {
+            dynamic.broker.clone()
+        } else {
+            dynamic.cluster.clone()
+        }
     }
 
     /// Replaces the dynamic values of this broker (`true`) or of the whole cluster (`false`). They were checked before.
@@ -272,7 +289,11 @@ mod tests {
     use super::*;
 
     fn config(given: &[(&str, &str)]) -> Result<BrokerConfig, ConfigError> {
-        BrokerConfig::new(given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+        BrokerConfig::new(
+            given
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        )
     }
 
     #[test]
@@ -321,7 +342,10 @@ mod tests {
     fn the_nearest_name_is_found() {
         let names = || BROKER_PROPERTIES.iter().map(|definition| definition.name);
         assert_eq!(nearest("num.partitons", names()), Some("num.partitions"));
-        assert_eq!(nearest("auto.create.topic.enabled", names()), Some("auto.create.topics.enable"));
+        assert_eq!(
+            nearest("auto.create.topic.enabled", names()),
+            Some("auto.create.topics.enable")
+        );
         assert_eq!(nearest("entirely.else", names()), None);
     }
 

@@ -1,5 +1,5 @@
 //! A Kafka-compatible broker: the wire protocol over sled-backed log segments.
-#![allow(dead_code, reason = "the rooms are being furnished")]
+#![allow(dead_code, unused_imports, reason = "the rooms are being furnished")]
 
 mod api;
 mod broker;

@@ -132,9 +132,7 @@ impl Definition {
                 .find(|word| !known.contains(&word.as_str()))
                 .map_or(Ok(()), |word| Err(self.bad(word, &words(known)))),
             Valid::GzipLevel if matches!(value.parse::<i32>(), Ok(-1 | 1..=9)) => Ok(()),
-            Valid::GzipLevel => {
-                Err(self.bad(value, "Value must be between 1 and 9 or equal to -1"))
-            }
+            Valid::GzipLevel => Err(self.bad(value, "Value must be between 1 and 9 or equal to -1")),
             Valid::ThrottledReplicas if is_throttled_replicas(value) => Ok(()),
             Valid::ThrottledReplicas => Err(self.bad(
                 value,
@@ -145,7 +143,10 @@ impl Definition {
     }
 
     fn bad(&self, value: &str, reason: &str) -> ConfigError {
-        ConfigError(format!("Invalid value {value} for configuration {}: {reason}", self.name))
+        ConfigError(format!(
+            "Invalid value {value} for configuration {}: {reason}",
+            self.name
+        ))
     }
 }
 
@@ -160,9 +161,8 @@ pub(crate) fn split_list(value: &str) -> Vec<String> {
 
 fn is_throttled_replicas(value: &str) -> bool {
     let pair = |item: &String| {
-        item.split_once(':').is_some_and(|(partition, broker)| {
-            partition.parse::<u32>().is_ok() && broker.parse::<u32>().is_ok()
-        })
+        item.split_once(':')
+            .is_some_and(|(partition, broker)| partition.parse::<u32>().is_ok() && broker.parse::<u32>().is_ok())
     };
     value == "*" || split_list(value).iter().all(pair)
 }
@@ -177,5 +177,9 @@ fn java_double(number: f64) -> String {
             _ => text,
         };
     }
-    if number.fract() == 0.0 { format!("{number:.1}") } else { number.to_string() }
+    if number.fract() == 0.0 {
+        format!("{number:.1}")
+    } else {
+        number.to_string()
+    }
 }

@@ -12,13 +12,19 @@ pub(crate) fn effective(config: &BrokerConfig, overrides: &Values, name: &str) -
     let topic = topic_property(name)?;
     for synonym in topic.synonyms {
         // A synonym without a default of its own counts only when someone set it, so that the next one has its turn.
-        let Some(value) = config.value(synonym.name) else { continue };
+        let Some(value) = config.value(synonym.name) else {
+            continue;
+        };
         if synonym.factor == 1 {
             return Some(value);
         }
         let number = value.parse::<i64>().unwrap_or(-1);
         // Below zero stands for "never", whatever the unit.
-        let scaled = if number < 0 { -1 } else { number.saturating_mul(synonym.factor) };
+        let scaled = if number < 0 {
+            -1
+        } else {
+            number.saturating_mul(synonym.factor)
+        };
         return Some(scaled.to_string());
     }
     topic.definition.default.map(str::to_owned)
@@ -46,7 +52,10 @@ pub(crate) fn log_config(config: &BrokerConfig, overrides: &Values) -> Result<Lo
         .unwrap_or_else(|| int("segment.bytes"));
     debug_assert!(broker_property("producer.id.expiration.ms").is_some());
     Ok(LogConfig {
-        cleanup_policy: CleanupPolicy { delete: has("delete"), compact: has("compact") },
+        cleanup_policy: CleanupPolicy {
+            delete: has("delete"),
+            compact: has("compact"),
+        },
         compression_type: match text("compression.type").as_str() {
             "uncompressed" => CompressionType::Uncompressed,
             "gzip" => CompressionType::Gzip,

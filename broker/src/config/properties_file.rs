@@ -9,7 +9,7 @@ use super::ConfigError;
 ///
 /// # Errors
 /// A `\u` escape that is not four hexadecimal digits, with its line's number.
-pub fn read_properties(text: &str) -> Result<Vec<(String, String)>, ConfigError> {
+pub(crate) fn read_properties(text: &str) -> Result<Vec<(String, String)>, ConfigError> {
     let mut properties = Vec::new();
     let mut lines = text.lines().enumerate();
     while let Some((at, line)) = lines.next() {
@@ -26,9 +26,7 @@ pub fn read_properties(text: &str) -> Result<Vec<(String, String)>, ConfigError>
         }
         let (name, value) = split(&logical);
         let unescaped = |text: &str| {
-            unescape(text).ok_or_else(|| {
-                ConfigError(format!("line {}: malformed \\uxxxx escape in {text:?}", at + 1))
-            })
+            unescape(text).ok_or_else(|| ConfigError(format!("line {}: malformed \\uxxxx escape in {text:?}", at + 1)))
         };
         properties.push((unescaped(name)?, unescaped(value)?));
     }
