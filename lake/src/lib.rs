@@ -1,1 +1,3 @@
 //! An S3 server, a catalog with its crawler, and SQL: what Amazon S3, AWS Glue and Athena do, embedded.
+
+pub mod catalog;

@@ -1,0 +1,114 @@
+//! The catalog: which databases and tables there are, what their columns are called, and where the
+//! objects of each partition lie.
+//!
+//! The model is AWS Glue's (`database` → `table` → `partition`), because Athena, Spark and Trino
+//! read that one. [`Catalog`] is its trait, with two implementations that pass one conformance
+//! suite: `LocalCatalog` keeps everything in sled, `GlueCatalog` speaks Glue's protocol, to AWS
+//! or to the embedded server, which serves a `LocalCatalog`.
+//!
+//! Promises:
+//! - A change is durable when the call returns.
+//! - [`Catalog::update_table`] with an expected version is a compare-and-set: of two writers that
+//!   read the same version exactly one succeeds. `ensure_table` builds on it, so concurrent sinks
+//!   never lose each other's columns.
+//! - Database, table and column names are kept in lower case, as Hive and Athena want them.
+//!
+//! The catalog never reads an object and never lists a bucket.
+
+mod error;
+mod filter;
+mod hive;
+mod model;
+
+pub use error::CatalogError;
+pub use filter::{ComparisonOperator, FilterError, PartitionFilter, PartitionTerm};
+pub use hive::{HiveType, HiveTypeError, columns_of_schema, schema_of_columns};
+pub use model::{Column, Database, Order, Partition, SerDeInfo, StorageDescriptor, Table};
+
+use async_trait::async_trait;
+
+/// The database that is used where none is named, as in Hive and Athena.
+pub const DEFAULT_DATABASE: &str = "default";
+
+/// Reads and changes the catalog. All names are taken in any case and kept in lower case.
+#[async_trait]
+pub trait Catalog: Send + Sync + std::fmt::Debug {
+    /// Adds a database. [`CatalogError::AlreadyExists`] where there is one of that name.
+    async fn create_database(&self, database: &Database) -> Result<(), CatalogError>;
+
+    /// One database, or `None`.
+    async fn database(&self, name: &str) -> Result<Option<Database>, CatalogError>;
+
+    /// All databases, by name.
+    async fn databases(&self) -> Result<Vec<Database>, CatalogError>;
+
+    /// Replaces a database's description, location and parameters.
+    async fn update_database(&self, database: &Database) -> Result<(), CatalogError>;
+
+    /// Removes a database with its tables and their partitions. The objects stay.
+    async fn delete_database(&self, name: &str) -> Result<(), CatalogError>;
+
+    /// Adds a table. [`CatalogError::AlreadyExists`] where there is one of that name,
+    /// [`CatalogError::NotFound`] where there is no such database.
+    async fn create_table(&self, table: &Table) -> Result<(), CatalogError>;
+
+    /// One table, or `None` (also where there is no such database).
+    async fn table(&self, database: &str, name: &str) -> Result<Option<Table>, CatalogError>;
+
+    /// All tables of a database, by name. [`CatalogError::NotFound`] without the database.
+    async fn tables(&self, database: &str) -> Result<Vec<Table>, CatalogError>;
+
+    /// Replaces a table's definition; its partitions stay. With `expected_version` (the
+    /// [`Table::version_id`] that was read) it fails with [`CatalogError::Concurrent`] where somebody
+    /// has changed the table since.
+    async fn update_table(
+        &self,
+        table: &Table,
+        expected_version: Option<&str>,
+    ) -> Result<(), CatalogError>;
+
+    /// Removes a table and its partitions. The objects stay.
+    async fn delete_table(&self, database: &str, name: &str) -> Result<(), CatalogError>;
+
+    /// Adds partitions and gives those that were there already (which are left as they are), by
+    /// their values.
+    async fn create_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        partitions: &[Partition],
+    ) -> Result<Vec<Vec<String>>, CatalogError>;
+
+    /// One partition by its values, or `None`.
+    async fn partition(
+        &self,
+        database: &str,
+        table: &str,
+        values: &[String],
+    ) -> Result<Option<Partition>, CatalogError>;
+
+    /// The partitions that pass `filter`, ordered by their values.
+    async fn partitions(
+        &self,
+        database: &str,
+        table: &str,
+        filter: &PartitionFilter,
+    ) -> Result<Vec<Partition>, CatalogError>;
+
+    /// Replaces the partition that has these values. [`CatalogError::NotFound`] without it.
+    async fn update_partition(
+        &self,
+        database: &str,
+        table: &str,
+        values: &[String],
+        partition: &Partition,
+    ) -> Result<(), CatalogError>;
+
+    /// Removes partitions by their values and gives those that were not there.
+    async fn delete_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        values: &[Vec<String>],
+    ) -> Result<Vec<Vec<String>>, CatalogError>;
+}
