@@ -5,9 +5,11 @@ mod api;
 mod broker;
 pub mod clock;
 mod config;
+pub mod coordinator;
 mod error;
 pub mod log;
 pub mod metadata;
+pub mod runtime;
 pub mod wire;
 
 pub use api::{ServedApi, served};

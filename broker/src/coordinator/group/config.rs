@@ -1,0 +1,38 @@
+//! The limits of group coordination, each by Apache Kafka's property name.
+
+/// Limits of groups and committed offsets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupConfig {
+    /// `group.min.session.timeout.ms`
+    pub min_session_timeout_ms: i32,
+    /// `group.max.session.timeout.ms`
+    pub max_session_timeout_ms: i32,
+    /// `group.initial.rebalance.delay.ms`: how long the first rebalance of an empty group waits for more members.
+    /// Apache Kafka's default is 3000; here it is 0, because a test or a demo should not wait.
+    pub initial_rebalance_delay_ms: i32,
+    /// `group.max.size`: members of one classic group.
+    pub max_size: usize,
+    /// How long a member that is new may stay in the join phase. Fixed at five minutes in Apache Kafka.
+    pub new_member_join_timeout_ms: i32,
+    /// `offset.metadata.max.bytes`, counted in UTF-16 units as Apache Kafka does.
+    pub offset_metadata_max_size: usize,
+    /// `offsets.retention.minutes`, in milliseconds.
+    pub offsets_retention_ms: i64,
+    /// `offsets.retention.check.interval.ms`
+    pub offsets_retention_check_interval_ms: i64,
+}
+
+impl Default for GroupConfig {
+    fn default() -> GroupConfig {
+        GroupConfig {
+            min_session_timeout_ms: 6_000,
+            max_session_timeout_ms: 1_800_000,
+            initial_rebalance_delay_ms: 0,
+            max_size: i32::MAX as usize,
+            new_member_join_timeout_ms: 300_000,
+            offset_metadata_max_size: 4_096,
+            offsets_retention_ms: 7 * 24 * 60 * 60 * 1_000,
+            offsets_retention_check_interval_ms: 600_000,
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Why a group refuses a command, and the Kafka error code of each reason: the one place where they meet.
+
+use kafka_protocol::error::ResponseError;
+
+/// A refusal by the group coordinator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GroupError {
+    /// The group id is empty where it must not be.
+    #[error("the group id is empty")]
+    InvalidGroupId,
+    /// The session time-out lies outside `group.min.session.timeout.ms` and `group.max.session.timeout.ms`.
+    #[error("the session time-out is outside the allowed range")]
+    InvalidSessionTimeout,
+    /// The group has no such member.
+    #[error("the group has no such member")]
+    UnknownMemberId,
+    /// The generation is not the group's.
+    #[error("the generation is not the group's current one")]
+    IllegalGeneration,
+    /// The `group.instance.id` belongs to another member id by now.
+    #[error("the group instance id belongs to another member by now")]
+    FencedInstanceId,
+    /// The member's protocols do not go together with those of the others.
+    #[error("the protocols do not go together with the group's")]
+    InconsistentGroupProtocol,
+    /// A member id was assigned; the member must join again with it.
+    #[error("join again with the assigned member id")]
+    MemberIdRequired,
+    /// The group has `group.max.size` members.
+    #[error("the group is full")]
+    GroupMaxSizeReached,
+    /// The group is rebalancing.
+    #[error("the group is rebalancing")]
+    RebalanceInProgress,
+    /// There is no such group.
+    #[error("there is no such group")]
+    GroupIdNotFound,
+    /// The group has members.
+    #[error("the group has members")]
+    NonEmptyGroup,
+    /// A member subscribes to the topic.
+    #[error("the group is subscribed to the topic")]
+    GroupSubscribedToTopic,
+    /// The metadata of a commit is longer than `offset.metadata.max.bytes`.
+    #[error("the offset's metadata is too large")]
+    OffsetMetadataTooLarge,
+    /// The store refused the change; the client looks the coordinator up again and retries.
+    #[error("the change could not be stored")]
+    StorageFailed,
+    /// The coordinator is shutting down.
+    #[error("the coordinator is not available")]
+    CoordinatorNotAvailable,
+    /// The request contradicts itself in a way that no client's does.
+    #[error("unexpected request")]
+    Unexpected,
+}
+
+impl GroupError {
+    /// The Kafka error code.
+    pub fn code(self) -> i16 {
+        let error = match self {
+            GroupError::InvalidGroupId => ResponseError::InvalidGroupId,
+            GroupError::InvalidSessionTimeout => ResponseError::InvalidSessionTimeout,
+            GroupError::UnknownMemberId => ResponseError::UnknownMemberId,
+            GroupError::IllegalGeneration => ResponseError::IllegalGeneration,
+            GroupError::FencedInstanceId => ResponseError::FencedInstanceId,
+            GroupError::InconsistentGroupProtocol => ResponseError::InconsistentGroupProtocol,
+            GroupError::MemberIdRequired => ResponseError::MemberIdRequired,
+            GroupError::GroupMaxSizeReached => ResponseError::GroupMaxSizeReached,
+            GroupError::RebalanceInProgress => ResponseError::RebalanceInProgress,
+            GroupError::GroupIdNotFound => ResponseError::GroupIdNotFound,
+            GroupError::NonEmptyGroup => ResponseError::NonEmptyGroup,
+            GroupError::GroupSubscribedToTopic => ResponseError::GroupSubscribedToTopic,
+            GroupError::OffsetMetadataTooLarge => ResponseError::OffsetMetadataTooLarge,
+            GroupError::StorageFailed => ResponseError::NotCoordinator,
+            GroupError::CoordinatorNotAvailable => ResponseError::CoordinatorNotAvailable,
+            GroupError::Unexpected => ResponseError::UnknownServerError,
+        };
+        error.code()
+    }
+}

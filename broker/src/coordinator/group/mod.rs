@@ -1,0 +1,197 @@
+//! Group coordination: membership and committed offsets of one group.
+//!
+//! A [`Group`] is what this broker knows of one group id. It comes into being with the first join or commit, and is
+//! removed by DeleteGroups or when its last offset expires. Its membership follows the classic rebalance protocol
+//! (`classic`), its offsets live in [`offsets`].
+//!
+//! What survives a restart is what Apache Kafka keeps in `__consumer_offsets`: each committed offset, and the
+//! membership as of the last completed rebalance. Members that are in the middle of joining are a lease, not a fact:
+//! after a restart they are told to join again, and members that went away meanwhile expire by their session time-out.
+
+pub mod classic;
+mod config;
+mod describe;
+mod error;
+pub mod offsets;
+
+use bytes::Bytes;
+use kafka_protocol::messages::{JoinGroupResponse, SyncGroupResponse};
+use kafka_protocol::protocol::StrBytes;
+
+pub use classic::ClassicGroup;
+pub use config::GroupConfig;
+pub use describe::{delete, describe, list, matches_filters};
+pub use error::GroupError;
+pub use offsets::{CommittedOffset, Offsets};
+
+/// All that is known of one group id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Members, generation and state; `None` while the group does not exist.
+    pub membership: Option<ClassicGroup>,
+    /// Committed offsets by topic and partition.
+    pub offsets: Offsets,
+}
+
+impl Group {
+    /// Whether the group exists, as DescribeGroups and ListGroups see it.
+    pub fn exists(&self) -> bool {
+        self.membership.is_some()
+    }
+}
+
+/// A change of a group's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// The membership is now this. `durable` says whether it completes a rebalance and therefore must be stored; the
+    /// steps in between are not (see the module's head).
+    Membership {
+        /// The new membership, whole.
+        group: Box<ClassicGroup>,
+        /// Whether this must be stored before anybody is told.
+        durable: bool,
+    },
+    /// An offset was committed, or with `None` removed. Always durable. Creates the group if it does not exist.
+    Offset {
+        /// Topic name.
+        topic: StrBytes,
+        /// Partition index.
+        partition: i32,
+        /// The new value.
+        value: Option<CommittedOffset>,
+    },
+    /// The group no longer exists. Always durable.
+    Removed,
+}
+
+impl Record {
+    /// Whether the record must be stored before the reply goes out.
+    pub fn is_durable(&self) -> bool {
+        match self {
+            Record::Membership { durable, .. } => *durable,
+            Record::Offset { .. } | Record::Removed => true,
+        }
+    }
+}
+
+/// Changes the state by one record: the only function that does.
+pub fn apply(group: &mut Group, record: &Record) {
+    match record {
+        Record::Membership { group: membership, .. } => group.membership = Some((**membership).clone()),
+        Record::Offset {
+            topic,
+            partition,
+            value: Some(value),
+        } => {
+            group.membership.get_or_insert_with(ClassicGroup::default);
+            group.offsets.put(topic.clone(), *partition, value.clone());
+        }
+        Record::Offset {
+            topic,
+            partition,
+            value: None,
+        } => group.offsets.remove(topic, *partition),
+        Record::Removed => *group = Group::default(),
+    }
+}
+
+/// A timer of a group. Arming one that is already armed moves it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// The session of a member, or of a member id that was handed out and not yet used.
+    Session(StrBytes),
+    /// The end of the join phase.
+    Join,
+    /// The end of the time in which all members must have sent SyncGroup.
+    Sync,
+}
+
+/// What has to be done besides the reply.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Answers the parked JoinGroup of this member.
+    AnswerJoin {
+        /// The member whose request is parked.
+        member_id: StrBytes,
+        /// Its answer.
+        response: Box<JoinGroupResponse>,
+    },
+    /// Answers the parked SyncGroup of this member.
+    AnswerSync {
+        /// The member whose request is parked.
+        member_id: StrBytes,
+        /// Its answer.
+        response: Box<SyncGroupResponse>,
+    },
+    /// Arms a timer, or moves it if it is armed.
+    Arm {
+        /// Which.
+        timer: Timer,
+        /// How long from now, in milliseconds.
+        after_ms: i32,
+    },
+    /// Disarms a timer; nothing happens if it is not armed.
+    Cancel(Timer),
+}
+
+/// The reply to a command that may have to wait for others.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer<R> {
+    /// Reply now.
+    Now(R),
+    /// Park the request under this member id, replacing what is parked there; an effect answers it, possibly one of
+    /// this very outcome.
+    Parked(StrBytes),
+}
+
+/// What a command comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome<R> {
+    /// The reply.
+    pub reply: R,
+    /// Changes to store and apply, in order, before anything else.
+    pub records: Vec<Record>,
+    /// Effects to carry out, in order, after the records are applied.
+    pub effects: Vec<Effect>,
+}
+
+impl<R> Outcome<R> {
+    /// A reply that changes nothing.
+    pub fn reply(reply: R) -> Outcome<R> {
+        Outcome {
+            reply,
+            records: Vec::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// The same outcome with another reply.
+    pub fn map<S>(self, reply: impl FnOnce(R) -> S) -> Outcome<S> {
+        Outcome {
+            reply: reply(self.reply),
+            records: self.records,
+            effects: self.effects,
+        }
+    }
+}
+
+/// Who sends a command, and how.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The client id of the request's header, or empty.
+    pub client_id: StrBytes,
+    /// The peer's address as Apache Kafka shows it: `/127.0.0.1`.
+    pub client_host: StrBytes,
+    /// The version of the request.
+    pub api_version: i16,
+}
+
+/// A copy that does not keep the request's frame alive, for what is stored in a group.
+pub(crate) fn detached(text: &StrBytes) -> StrBytes {
+    StrBytes::from_string(text.as_str().to_owned())
+}
+
+/// A copy that does not keep the request's frame alive, for what is stored in a group.
+pub(crate) fn detached_bytes(bytes: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(bytes)
+}

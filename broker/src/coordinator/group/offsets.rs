@@ -1,0 +1,358 @@
+//! Committed offsets: commit, fetch, delete, and expiry.
+
+use std::collections::BTreeMap;
+
+use kafka_protocol::messages::TopicName;
+use kafka_protocol::messages::offset_commit_request::OffsetCommitRequestPartition;
+use kafka_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
+use kafka_protocol::messages::offset_delete_response::{OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
+use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use kafka_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
+};
+use kafka_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse};
+use kafka_protocol::protocol::StrBytes;
+
+use super::classic::State;
+use super::{ClassicGroup, Effect, Group, GroupConfig, GroupError, Outcome, Record, Timer, detached};
+
+/// From this version on a commit to a group that does not exist says so.
+const GROUP_ID_NOT_FOUND_SINCE: i16 = 9;
+/// What is answered for a partition without a committed offset.
+const NO_OFFSET: i64 = -1;
+
+/// A committed offset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommittedOffset {
+    /// The next offset to read.
+    pub offset: i64,
+    /// Leader epoch of the record before it, or -1.
+    pub leader_epoch: i32,
+    /// What the client wants to remember.
+    pub metadata: StrBytes,
+    /// When it was committed, in milliseconds since the epoch.
+    pub commit_timestamp_ms: i64,
+    /// When it expires, if the client said so (OffsetCommit up to version 4).
+    pub expire_timestamp_ms: Option<i64>,
+}
+
+/// The committed offsets of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offsets(BTreeMap<StrBytes, BTreeMap<i32, CommittedOffset>>);
+
+impl Offsets {
+    /// The committed offset of a partition.
+    pub fn get(&self, topic: &StrBytes, partition: i32) -> Option<&CommittedOffset> {
+        self.0.get(topic)?.get(&partition)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All of them, by topic and partition.
+    pub fn iter(&self) -> impl Iterator<Item = (&StrBytes, i32, &CommittedOffset)> {
+        self.0.iter().flat_map(|(topic, partitions)| {
+            partitions
+                .iter()
+                .map(move |(partition, offset)| (topic, *partition, offset))
+        })
+    }
+
+    pub(super) fn put(&mut self, topic: StrBytes, partition: i32, offset: CommittedOffset) {
+        self.0.entry(topic).or_default().insert(partition, offset);
+    }
+
+    pub(super) fn remove(&mut self, topic: &StrBytes, partition: i32) {
+        if let Some(partitions) = self.0.get_mut(topic) {
+            partitions.remove(&partition);
+            if partitions.is_empty() {
+                self.0.remove(topic);
+            }
+        }
+    }
+}
+
+/// Decides on an OffsetCommit, whose topics exist.
+pub fn commit(
+    group: &Group,
+    config: &GroupConfig,
+    now_ms: i64,
+    api_version: i16,
+    request: &OffsetCommitRequest,
+) -> Outcome<OffsetCommitResponse> {
+    let mut effects = Vec::new();
+    match validate_commit(group, api_version, request) {
+        Ok(Some(renewed)) => effects.push(renewed),
+        Ok(None) => {}
+        Err(error) => return Outcome::reply(commit_refused(request, error)),
+    }
+    let expire_timestamp_ms =
+        (request.retention_time_ms != -1).then(|| now_ms.saturating_add(request.retention_time_ms));
+    let mut records = Vec::new();
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let name = detached(&topic.name);
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for partition in &topic.partitions {
+            let mut answer = OffsetCommitResponsePartition::default().with_partition_index(partition.partition_index);
+            if is_too_large(config, partition) {
+                answer.error_code = GroupError::OffsetMetadataTooLarge.code();
+            } else {
+                let value = CommittedOffset {
+                    offset: partition.committed_offset,
+                    leader_epoch: partition.committed_leader_epoch.max(-1),
+                    metadata: partition.committed_metadata.as_ref().map(detached).unwrap_or_default(),
+                    commit_timestamp_ms: now_ms,
+                    expire_timestamp_ms,
+                };
+                records.push(Record::Offset {
+                    topic: name.clone(),
+                    partition: partition.partition_index,
+                    value: Some(value),
+                });
+            }
+            partitions.push(answer);
+        }
+        topics.push(
+            OffsetCommitResponseTopic::default()
+                .with_name(topic.name.clone())
+                .with_partitions(partitions),
+        );
+    }
+    Outcome {
+        reply: OffsetCommitResponse::default().with_topics(topics),
+        records,
+        effects,
+    }
+}
+
+/// A commit in a group that is stable or about to rebalance keeps the session alive, as a heartbeat does.
+fn validate_commit(
+    group: &Group,
+    api_version: i16,
+    request: &OffsetCommitRequest,
+) -> Result<Option<Effect>, GroupError> {
+    let generation = request.generation_id_or_member_epoch;
+    let Some(classic) = &group.membership else {
+        return match generation {
+            // An administrator, or a consumer that assigns itself: it needs no group, so it gets one.
+            ..0 => Ok(None),
+            _ if api_version >= GROUP_ID_NOT_FOUND_SINCE => Err(GroupError::GroupIdNotFound),
+            _ => Err(GroupError::IllegalGeneration),
+        };
+    };
+    if generation < 0 && classic.state == State::Empty {
+        return Ok(None);
+    }
+    if generation < 0 && request.member_id.is_empty() && request.group_instance_id.is_none() {
+        return Err(GroupError::UnknownMemberId);
+    }
+    let member = classic.validate_member(&request.member_id, request.group_instance_id.as_ref())?;
+    if generation != classic.generation {
+        return Err(GroupError::IllegalGeneration);
+    }
+    match classic.state {
+        State::CompletingRebalance => Err(GroupError::RebalanceInProgress),
+        State::Empty => Ok(None),
+        State::PreparingRebalance | State::Stable => Ok(Some(Effect::Arm {
+            timer: Timer::Session(member.id.clone()),
+            after_ms: member.session_timeout_ms,
+        })),
+    }
+}
+
+fn is_too_large(config: &GroupConfig, partition: &OffsetCommitRequestPartition) -> bool {
+    let Some(metadata) = &partition.committed_metadata else {
+        return false;
+    };
+    // A text has at most as many UTF-16 units as bytes.
+    metadata.len() > config.offset_metadata_max_size
+        && metadata.encode_utf16().count() > config.offset_metadata_max_size
+}
+
+/// The answer to an OffsetCommit that is refused as a whole.
+pub fn commit_refused(request: &OffsetCommitRequest, error: GroupError) -> OffsetCommitResponse {
+    let partition = |partition: &OffsetCommitRequestPartition| {
+        OffsetCommitResponsePartition::default()
+            .with_partition_index(partition.partition_index)
+            .with_error_code(error.code())
+    };
+    let topics = request.topics.iter().map(|topic| {
+        OffsetCommitResponseTopic::default()
+            .with_name(topic.name.clone())
+            .with_partitions(topic.partitions.iter().map(partition).collect())
+    });
+    OffsetCommitResponse::default().with_topics(topics.collect())
+}
+
+/// Answers an OffsetFetch for one group. A group that does not exist has no offsets, which is no error.
+pub fn fetch(group: &Group, request: &OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
+    let topics = match &request.topics {
+        None => group
+            .offsets
+            .0
+            .iter()
+            .map(|(name, partitions)| {
+                fetched_topic(
+                    name,
+                    partitions.iter().map(|(partition, offset)| (*partition, Some(offset))),
+                )
+            })
+            .collect(),
+        Some(wanted) => wanted
+            .iter()
+            .map(|topic| {
+                fetched_topic(
+                    &topic.name,
+                    topic
+                        .partition_indexes
+                        .iter()
+                        .map(|partition| (*partition, group.offsets.get(&topic.name, *partition))),
+                )
+            })
+            .collect(),
+    };
+    OffsetFetchResponseGroup::default()
+        .with_group_id(request.group_id.clone())
+        .with_topics(topics)
+}
+
+fn fetched_topic<'a>(
+    name: &StrBytes,
+    partitions: impl Iterator<Item = (i32, Option<&'a CommittedOffset>)>,
+) -> OffsetFetchResponseTopics {
+    let partition = |(index, offset): (i32, Option<&CommittedOffset>)| {
+        let answer = OffsetFetchResponsePartitions::default().with_partition_index(index);
+        match offset {
+            Some(offset) => answer
+                .with_committed_offset(offset.offset)
+                .with_committed_leader_epoch(offset.leader_epoch)
+                .with_metadata(Some(offset.metadata.clone())),
+            None => answer
+                .with_committed_offset(NO_OFFSET)
+                .with_committed_leader_epoch(-1)
+                .with_metadata(Some(StrBytes::default())),
+        }
+    };
+    OffsetFetchResponseTopics::default()
+        .with_name(TopicName(name.clone()))
+        .with_partitions(partitions.map(partition).collect())
+}
+
+/// Decides on an OffsetDelete, whose topics exist.
+pub fn delete(group: &Group, request: &OffsetDeleteRequest) -> Outcome<OffsetDeleteResponse> {
+    let classic = match validate_delete(group, request) {
+        Ok(classic) => classic,
+        Err(error) => return Outcome::reply(OffsetDeleteResponse::default().with_error_code(error.code())),
+    };
+    let mut records = Vec::new();
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let subscribed = classic.is_subscribed_to(&topic.name);
+        let error_code = if subscribed {
+            GroupError::GroupSubscribedToTopic.code()
+        } else {
+            0
+        };
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for partition in &topic.partitions {
+            let index = partition.partition_index;
+            if !subscribed && group.offsets.get(&topic.name, index).is_some() {
+                records.push(Record::Offset {
+                    topic: detached(&topic.name),
+                    partition: index,
+                    value: None,
+                });
+            }
+            partitions.push(
+                OffsetDeleteResponsePartition::default()
+                    .with_partition_index(index)
+                    .with_error_code(error_code),
+            );
+        }
+        topics.push(
+            OffsetDeleteResponseTopic::default()
+                .with_name(topic.name.clone())
+                .with_partitions(partitions),
+        );
+    }
+    Outcome {
+        reply: OffsetDeleteResponse::default().with_topics(topics),
+        records,
+        effects: Vec::new(),
+    }
+}
+
+fn validate_delete<'a>(group: &'a Group, request: &OffsetDeleteRequest) -> Result<&'a ClassicGroup, GroupError> {
+    if request.group_id.is_empty() {
+        return Err(GroupError::InvalidGroupId);
+    }
+    let classic = group.membership.as_ref().ok_or(GroupError::GroupIdNotFound)?;
+    if classic.state != State::Empty && !classic.uses_consumer_protocol() {
+        return Err(GroupError::NonEmptyGroup);
+    }
+    Ok(classic)
+}
+
+/// Decides which offsets have outlived `offsets.retention.minutes`, and whether the group goes with the last of them.
+pub fn expire(group: &Group, config: &GroupConfig, now_ms: i64) -> Outcome<()> {
+    let Some(classic) = &group.membership else {
+        return Outcome::reply(());
+    };
+    let mut records = Vec::new();
+    let mut all_expired = true;
+    for (topic, partition, offset) in group.offsets.iter() {
+        if !classic.is_subscribed_to(topic) && is_expired(classic, config, now_ms, offset) {
+            records.push(Record::Offset {
+                topic: topic.clone(),
+                partition,
+                value: None,
+            });
+        } else {
+            all_expired = false;
+        }
+    }
+    if all_expired && classic.state == State::Empty {
+        records.push(Record::Removed);
+    }
+    Outcome {
+        reply: (),
+        records,
+        effects: Vec::new(),
+    }
+}
+
+fn is_expired(classic: &ClassicGroup, config: &GroupConfig, now_ms: i64, offset: &CommittedOffset) -> bool {
+    let since_ms = match (&classic.protocol_type, classic.state) {
+        // A group without members keeps its offsets for that long after the last one left.
+        (Some(_), State::Empty) => classic.state_since_ms.unwrap_or(offset.commit_timestamp_ms),
+        // A stable group of consumers keeps those of topics that it no longer reads, counted from the commit.
+        (Some(_), State::Stable) if classic.uses_consumer_protocol() && classic.subscribed_topics.is_some() => {
+            offset.commit_timestamp_ms
+        }
+        (Some(_), _) => return false,
+        // Consumers that assign themselves: counted from the commit.
+        (None, _) => offset.commit_timestamp_ms,
+    };
+    match offset.expire_timestamp_ms {
+        Some(expire_timestamp_ms) => now_ms >= expire_timestamp_ms,
+        None => now_ms.saturating_sub(since_ms) >= config.offsets_retention_ms,
+    }
+}
+
+/// Decides what remains when topics are deleted: their offsets go, in every group.
+pub fn forget_topics(group: &Group, is_deleted: impl Fn(&StrBytes) -> bool) -> Outcome<()> {
+    let gone = group.offsets.iter().filter(|(topic, ..)| is_deleted(topic));
+    let records = gone.map(|(topic, partition, _)| Record::Offset {
+        topic: topic.clone(),
+        partition,
+        value: None,
+    });
+    Outcome {
+        reply: (),
+        records: records.collect(),
+        effects: Vec::new(),
+    }
+}
