@@ -4,6 +4,7 @@
 //! - [`record`]: the records inside one decompressed batch
 //! - [`build`]: batches and control batches made here
 //! - [`compression`]: Kafka's framings of gzip, snappy, lz4 and zstd, bounded in what they may expand to
+//! - [`shapes`]: what each message looks like in each version (generated)
 //! - [`varint`]: Kafka's variable-length integers
 //!
 //! Promises: nothing here panics on any input, and nothing allocates by a length that the input merely declares.
@@ -13,4 +14,5 @@ pub mod batch;
 pub mod build;
 pub mod compression;
 pub mod record;
+pub mod shapes;
 pub mod varint;

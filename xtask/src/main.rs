@@ -1,0 +1,70 @@
+//! Maintenance of this repository: `cargo xtask <command>`, from anywhere within it.
+//!
+//! Each command is a module of its own. Nothing here is part of what users run.
+
+mod shapes;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Maintenance of this repository")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Write broker/src/wire/shapes anew from the message definitions in Apache Kafka's client library
+    Shapes(shapes::Options),
+    /// Write the generated pages of docs/ anew
+    Docs,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Args::parse().task {
+        Task::Shapes(options) => shapes::run(&options),
+        Task::Docs => docs(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The pages are compared by tests beside what they derive from; told to, those tests write them instead.
+fn docs() -> anyhow::Result<()> {
+    run(Command::new("cargo")
+        .args([
+            "test",
+            "--quiet",
+            "--package",
+            "tickertape-broker",
+            "--test",
+            "it",
+            "generated_docs",
+        ])
+        .env("TICKERTAPE_WRITE_DOCS", "1")
+        .current_dir(root()))
+}
+
+/// The top of the repository.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// Runs a command whose output is the user's to see; an unsuccessful end is an error.
+fn run(command: &mut Command) -> anyhow::Result<()> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let status = command.status().with_context(|| format!("cannot run {name}"))?;
+    anyhow::ensure!(status.success(), "{name}: {status}");
+    Ok(())
+}
