@@ -4,6 +4,7 @@
 //! - [`record`]: the records inside one decompressed batch
 //! - [`build`]: batches and control batches made here
 //! - [`compression`]: Kafka's framings of gzip, snappy, lz4 and zstd, bounded in what they may expand to
+//! - [`guard`]: checks every length in a message before it is decoded
 //! - [`shapes`]: what each message looks like in each version (generated)
 //! - [`varint`]: Kafka's variable-length integers
 //!
@@ -13,6 +14,7 @@
 pub mod batch;
 pub mod build;
 pub mod compression;
+pub mod guard;
 pub mod record;
 pub mod shapes;
 pub mod varint;
