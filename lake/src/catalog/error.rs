@@ -22,9 +22,7 @@ pub enum CatalogError {
         name: String,
     },
     /// Glue's `ConcurrentModificationException`: somebody else changed the table since it was read.
-    #[error(
-        "the table {name} was changed by somebody else: expected version {expected}, it has {found}"
-    )]
+    #[error("the table {name} was changed by somebody else: expected version {expected}, it has {found}")]
     Concurrent {
         /// The table.
         name: String,

@@ -134,10 +134,7 @@ fn compare(value: &str, constant: &str, numeric: bool) -> Option<Ordering> {
     if let (Ok(left), Ok(right)) = (value.parse::<i128>(), constant.parse::<i128>()) {
         return Some(left.cmp(&right));
     }
-    value
-        .parse::<f64>()
-        .ok()?
-        .partial_cmp(&constant.parse::<f64>().ok()?)
+    value.parse::<f64>().ok()?.partial_cmp(&constant.parse::<f64>().ok()?)
 }
 
 impl fmt::Display for PartitionFilter {
@@ -364,21 +361,12 @@ mod tests {
         assert_eq!(passing("", &all).len(), 3);
         assert_eq!(passing("dt = '2012-01-02'", &all), ["2012-01-02/10"]);
         assert_eq!(passing("hour > 9", &all).len(), 2);
+        assert_eq!(passing("hour >= '10' and hour<>110", &all), ["2012-01-02/10"]);
         assert_eq!(
-            passing("hour >= '10' and hour<>110", &all),
-            ["2012-01-02/10"]
-        );
-        assert_eq!(
-            passing(
-                "(dt BETWEEN '2012-01-02' AND '2012-02-01') AND hour IN (9, 110)",
-                &all
-            ),
+            passing("(dt BETWEEN '2012-01-02' AND '2012-02-01') AND hour IN (9, 110)", &all),
             ["2012-02-01/110"]
         );
-        assert_eq!(
-            passing("\"dt\" < date '2012-01-02'", &all),
-            ["2012-01-01/9"]
-        );
+        assert_eq!(passing("\"dt\" < date '2012-01-02'", &all), ["2012-01-01/9"]);
         assert_eq!(passing("other = 'x'", &all).len(), 3);
     }
 

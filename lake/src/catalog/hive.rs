@@ -136,19 +136,16 @@ impl HiveType {
                 HiveType::Decimal(*p, *s)
             }
             DataType::Decimal256(p, s) if *p <= 38 => HiveType::Decimal(*p, *s),
-            DataType::Binary
-            | DataType::LargeBinary
-            | DataType::BinaryView
-            | DataType::FixedSizeBinary(_) => HiveType::Binary,
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+                HiveType::Binary
+            }
             DataType::Date32 | DataType::Date64 => HiveType::Date,
             DataType::Timestamp(..) => HiveType::Timestamp,
             DataType::List(item)
             | DataType::LargeList(item)
             | DataType::ListView(item)
             | DataType::LargeListView(item)
-            | DataType::FixedSizeList(item, _) => {
-                HiveType::Array(Box::new(HiveType::from_arrow(item.data_type())?))
-            }
+            | DataType::FixedSizeList(item, _) => HiveType::Array(Box::new(HiveType::from_arrow(item.data_type())?)),
             DataType::Map(entries, _) => match entries.data_type() {
                 DataType::Struct(fields) if fields.len() == 2 => HiveType::Map(
                     Box::new(HiveType::from_arrow(fields[0].data_type())?),
@@ -391,10 +388,8 @@ mod tests {
         leaf.prop_recursive(4, 24, 4, |inner| {
             prop_oneof![
                 inner.clone().prop_map(|t| HiveType::Array(Box::new(t))),
-                (inner.clone(), inner.clone())
-                    .prop_map(|(k, v)| HiveType::Map(Box::new(k), Box::new(v))),
-                proptest::collection::vec(("[a-z_][a-z0-9_]{0,6}", inner), 1..4)
-                    .prop_map(HiveType::Struct),
+                (inner.clone(), inner.clone()).prop_map(|(k, v)| HiveType::Map(Box::new(k), Box::new(v))),
+                proptest::collection::vec(("[a-z_][a-z0-9_]{0,6}", inner), 1..4).prop_map(HiveType::Struct),
             ]
         })
     }
@@ -433,11 +428,7 @@ mod tests {
             ("decimal(40,2)", 8),
             ("int int", 4),
         ] {
-            assert_eq!(
-                HiveType::parse(name).unwrap_err().position,
-                position,
-                "{name}"
-            );
+            assert_eq!(HiveType::parse(name).unwrap_err().position, position, "{name}");
         }
         let deep = "array<".repeat(100_000);
         assert!(HiveType::parse(&deep).is_err());

@@ -3,27 +3,37 @@
 //!
 //! The model is AWS Glue's (`database` → `table` → `partition`), because Athena, Spark and Trino
 //! read that one. [`Catalog`] is its trait, with two implementations that pass one conformance
-//! suite: `LocalCatalog` keeps everything in sled, `GlueCatalog` speaks Glue's protocol, to AWS
+//! suite: [`LocalCatalog`] keeps everything in sled, [`GlueCatalog`] speaks Glue's protocol, to AWS
 //! or to the embedded server, which serves a `LocalCatalog`.
 //!
 //! Promises:
 //! - A change is durable when the call returns.
 //! - [`Catalog::update_table`] with an expected version is a compare-and-set: of two writers that
-//!   read the same version exactly one succeeds. `ensure_table` builds on it, so concurrent sinks
+//!   read the same version exactly one succeeds. [`ensure_table`] builds on it, so concurrent sinks
 //!   never lose each other's columns.
 //! - Database, table and column names are kept in lower case, as Hive and Athena want them.
 //!
 //! The catalog never reads an object and never lists a bucket.
 
+mod change;
 mod error;
 mod filter;
+mod format;
+mod glue;
 mod hive;
+mod local;
 mod model;
+mod widen;
 
+pub use change::{Ensured, ensure_database, ensure_table, register_partitions};
 pub use error::CatalogError;
 pub use filter::{ComparisonOperator, FilterError, PartitionFilter, PartitionTerm};
+pub use format::{CsvDialect, TableFormat};
+pub use glue::GlueCatalog;
 pub use hive::{HiveType, HiveTypeError, columns_of_schema, schema_of_columns};
+pub use local::LocalCatalog;
 pub use model::{Column, Database, Order, Partition, SerDeInfo, StorageDescriptor, Table};
+pub use widen::{SchemaChange, widen};
 
 use async_trait::async_trait;
 
@@ -61,11 +71,7 @@ pub trait Catalog: Send + Sync + std::fmt::Debug {
     /// Replaces a table's definition; its partitions stay. With `expected_version` (the
     /// [`Table::version_id`] that was read) it fails with [`CatalogError::Concurrent`] where somebody
     /// has changed the table since.
-    async fn update_table(
-        &self,
-        table: &Table,
-        expected_version: Option<&str>,
-    ) -> Result<(), CatalogError>;
+    async fn update_table(&self, table: &Table, expected_version: Option<&str>) -> Result<(), CatalogError>;
 
     /// Removes a table and its partitions. The objects stay.
     async fn delete_table(&self, database: &str, name: &str) -> Result<(), CatalogError>;

@@ -267,19 +267,14 @@ mod epoch_seconds {
         clippy::ref_option,
         reason = "the signature is serde's: it hands the field by reference"
     )]
-    pub(super) fn serialize<S: Serializer>(
-        ms: &Option<i64>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(ms: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
         match ms {
             Some(ms) => serializer.serialize_f64(*ms as f64 / 1000.0),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<i64>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
         let seconds = Option::<f64>::deserialize(deserializer)?;
         Ok(seconds.map(|seconds| (seconds * 1000.0).round() as i64))
     }
@@ -315,9 +310,7 @@ mod tests {
 
     #[test]
     fn a_request_with_few_and_unknown_members_is_understood() {
-        let table: Table =
-            serde_json::from_str(r#"{"Name":"t","SomethingNew":1,"Parameters":{"a":"b"}}"#)
-                .unwrap();
+        let table: Table = serde_json::from_str(r#"{"Name":"t","SomethingNew":1,"Parameters":{"a":"b"}}"#).unwrap();
         assert_eq!(table.name, "t");
         assert_eq!(table.parameters["a"], "b");
         assert_eq!(table.storage_descriptor, None);

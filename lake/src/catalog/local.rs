@@ -1,0 +1,455 @@
+//! The catalog in sled: the one file of the catalog that knows the store.
+//!
+//! One tree, whose keys sort as the answers do. `␀` is a zero byte, which no name or value may hold:
+//!
+//! | key | value |
+//! |---|---|
+//! | `f` | the format's version, one byte |
+//! | `d` database | [`Database`] as JSON |
+//! | `t` database `␀` table | [`Table`] as JSON |
+//! | `p` database `␀` table `␀` value `␀` … | [`Partition`] as JSON |
+//!
+//! Writers take one lock, so that what they checked still holds when they write; readers take none.
+//! A change of several keys is one atomic batch, and every change is flushed before the call returns.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Catalog, CatalogError, DEFAULT_DATABASE, Database, Partition, PartitionFilter, Table};
+
+/// What this program writes; a directory of a newer one is refused.
+const FORMAT_VERSION: u8 = 1;
+
+/// The catalog is small, and sled would take a gigabyte by default.
+const CACHE_BYTES: u64 = 16 << 20;
+
+/// Glue's own limit.
+const NAME_BYTES_MAX: usize = 255;
+
+/// A catalog of one process, kept in a directory.
+#[derive(Debug)]
+pub struct LocalCatalog {
+    db: sled::Db,
+    writer: Mutex<()>,
+}
+
+impl LocalCatalog {
+    /// Opens the catalog in `dir`, which is created where it is missing, with the database `default`
+    /// in it. A directory that another process has open, or that a newer version wrote, is refused.
+    pub fn open(dir: &Path) -> Result<LocalCatalog, CatalogError> {
+        let place = |error: sled::Error| {
+            CatalogError::Unavailable(format!("{}: {error} (is another process using it?)", dir.display()))
+        };
+        let db = sled::Config::new()
+            .path(dir)
+            .cache_capacity(CACHE_BYTES)
+            .open()
+            .map_err(place)?;
+        match db.get(b"f").map_err(place)?.as_deref() {
+            Some([version]) if *version > FORMAT_VERSION => {
+                return Err(CatalogError::Unavailable(format!(
+                    "{}: the catalog has format {version}, this program knows {FORMAT_VERSION}",
+                    dir.display()
+                )));
+            }
+            _ => db.insert(b"f", &[FORMAT_VERSION]).map_err(place)?,
+        };
+        let catalog = LocalCatalog {
+            db,
+            writer: Mutex::new(()),
+        };
+        let key = database_key(DEFAULT_DATABASE);
+        if catalog.get::<Database>(&key)?.is_none() {
+            catalog.put(&key, &stamped(&Database::new(DEFAULT_DATABASE)))?;
+            catalog.db.flush().map_err(place)?;
+        }
+        Ok(catalog)
+    }
+
+    fn get<T: DeserializeOwned>(&self, key: &[u8]) -> Result<Option<T>, CatalogError> {
+        self.db.get(key).map_err(store)?.map(|value| decode(&value)).transpose()
+    }
+
+    fn put<T: Serialize>(&self, key: &[u8], value: &T) -> Result<(), CatalogError> {
+        self.db.insert(key, encode(value)?).map_err(store)?;
+        Ok(())
+    }
+
+    fn scan<T: DeserializeOwned>(&self, prefix: &[u8]) -> impl Iterator<Item = Result<T, CatalogError>> + use<T> {
+        self.db
+            .scan_prefix(prefix)
+            .map(|entry| decode(&entry.map_err(store)?.1))
+    }
+
+    fn remove_all(&self, batch: &mut sled::Batch, prefix: &[u8]) -> Result<(), CatalogError> {
+        for key in self.db.scan_prefix(prefix).keys() {
+            batch.remove(key.map_err(store)?);
+        }
+        Ok(())
+    }
+
+    fn require_database(&self, name: &str) -> Result<Database, CatalogError> {
+        self.get(&database_key(name))?
+            .ok_or_else(|| CatalogError::no_database(name))
+    }
+
+    fn require_table(&self, database: &str, name: &str) -> Result<Table, CatalogError> {
+        self.get(&table_key(database, name))?
+            .ok_or_else(|| CatalogError::no_table(database, name))
+    }
+
+    /// Runs a change alone, then waits until it is on the disk.
+    async fn write<T>(&self, change: impl FnOnce(&Self) -> Result<T, CatalogError> + Send) -> Result<T, CatalogError> {
+        let outcome = {
+            let _alone = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            change(self)?
+        };
+        self.db.flush_async().await.map_err(store)?;
+        Ok(outcome)
+    }
+
+    /// The partition's key, after a check that its values fit the table's keys.
+    fn partition_key_of(&self, table: &Table, values: &[String]) -> Result<Vec<u8>, CatalogError> {
+        let keys = table.partition_keys.len();
+        if values.len() != keys {
+            return Err(CatalogError::Invalid(format!(
+                "{} has {keys} partition keys, {} values were given: {values:?}",
+                table.qualified_name(),
+                values.len()
+            )));
+        }
+        if values.iter().any(|value| value.is_empty() || value.contains('\0')) {
+            return Err(CatalogError::Invalid(format!(
+                "a partition's values can be neither empty nor hold a zero byte: {values:?}"
+            )));
+        }
+        Ok(partition_key(&table.database, &table.name, values))
+    }
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as i64)
+}
+
+fn store(error: sled::Error) -> CatalogError {
+    CatalogError::Unavailable(error.to_string())
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CatalogError> {
+    serde_json::to_vec(value).map_err(|error| CatalogError::Invalid(error.to_string()))
+}
+
+fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, CatalogError> {
+    serde_json::from_slice(value).map_err(|error| CatalogError::Unavailable(format!("the catalog is damaged: {error}")))
+}
+
+fn database_key(name: &str) -> Vec<u8> {
+    [b"d", name.to_lowercase().as_bytes()].concat()
+}
+
+/// The prefix of a database's table keys (`t`) or partition keys (`p`).
+fn database_prefix(kind: &[u8], database: &str) -> Vec<u8> {
+    [kind, database.to_lowercase().as_bytes(), b"\0"].concat()
+}
+
+fn table_key(database: &str, name: &str) -> Vec<u8> {
+    let mut key = database_prefix(b"t", database);
+    key.extend_from_slice(name.to_lowercase().as_bytes());
+    key
+}
+
+fn partition_key(database: &str, table: &str, values: &[String]) -> Vec<u8> {
+    let mut key = database_prefix(b"p", database);
+    key.extend_from_slice(table.to_lowercase().as_bytes());
+    key.push(0);
+    for value in values {
+        key.extend_from_slice(value.as_bytes());
+        key.push(0);
+    }
+    key
+}
+
+fn checked_name(what: &str, name: &str) -> Result<(), CatalogError> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
+        return Err(CatalogError::Invalid(format!(
+            "a {what}'s name has 1 to {NAME_BYTES_MAX} bytes and no control characters: {name:?}"
+        )));
+    }
+    Ok(())
+}
+
+fn stamped(database: &Database) -> Database {
+    Database {
+        name: database.name.to_lowercase(),
+        create_time_ms: Some(now_ms()),
+        ..database.clone()
+    }
+}
+
+#[async_trait]
+impl Catalog for LocalCatalog {
+    async fn create_database(&self, database: &Database) -> Result<(), CatalogError> {
+        checked_name("database", &database.name)?;
+        self.write(|this| {
+            let key = database_key(&database.name);
+            if this.db.contains_key(&key).map_err(store)? {
+                return Err(CatalogError::AlreadyExists {
+                    what: "database",
+                    name: database.name.to_lowercase(),
+                });
+            }
+            this.put(&key, &stamped(database))
+        })
+        .await
+    }
+
+    async fn database(&self, name: &str) -> Result<Option<Database>, CatalogError> {
+        self.get(&database_key(name))
+    }
+
+    async fn databases(&self) -> Result<Vec<Database>, CatalogError> {
+        self.scan(b"d").collect()
+    }
+
+    async fn update_database(&self, database: &Database) -> Result<(), CatalogError> {
+        self.write(|this| {
+            let old = this.require_database(&database.name)?;
+            let new = Database {
+                create_time_ms: old.create_time_ms,
+                ..stamped(database)
+            };
+            this.put(&database_key(&database.name), &new)
+        })
+        .await
+    }
+
+    async fn delete_database(&self, name: &str) -> Result<(), CatalogError> {
+        self.write(|this| {
+            this.require_database(name)?;
+            let mut batch = sled::Batch::default();
+            batch.remove(database_key(name));
+            this.remove_all(&mut batch, &database_prefix(b"t", name))?;
+            this.remove_all(&mut batch, &database_prefix(b"p", name))?;
+            this.db.apply_batch(batch).map_err(store)
+        })
+        .await
+    }
+
+    async fn create_table(&self, table: &Table) -> Result<(), CatalogError> {
+        checked_name("table", &table.name)?;
+        self.write(|this| {
+            this.require_database(&table.database)?;
+            let mut table = table.normalized();
+            let key = table_key(&table.database, &table.name);
+            if this.db.contains_key(&key).map_err(store)? {
+                return Err(CatalogError::AlreadyExists {
+                    what: "table",
+                    name: table.qualified_name(),
+                });
+            }
+            let now = Some(now_ms());
+            (table.create_time_ms, table.update_time_ms) = (now, now);
+            table.version_id = Some("0".to_owned());
+            this.put(&key, &table)
+        })
+        .await
+    }
+
+    async fn table(&self, database: &str, name: &str) -> Result<Option<Table>, CatalogError> {
+        self.get(&table_key(database, name))
+    }
+
+    async fn tables(&self, database: &str) -> Result<Vec<Table>, CatalogError> {
+        self.require_database(database)?;
+        self.scan(&database_prefix(b"t", database)).collect()
+    }
+
+    async fn update_table(&self, table: &Table, expected_version: Option<&str>) -> Result<(), CatalogError> {
+        self.write(|this| {
+            let mut table = table.normalized();
+            let old = this.require_table(&table.database, &table.name)?;
+            let found = old.version_id.as_deref().unwrap_or("0");
+            if expected_version.is_some_and(|expected| expected != found) {
+                return Err(CatalogError::Concurrent {
+                    name: table.qualified_name(),
+                    expected: expected_version.unwrap_or_default().to_owned(),
+                    found: found.to_owned(),
+                });
+            }
+            let same_keys = old.partition_keys.len() == table.partition_keys.len();
+            if !same_keys && this.scan_has_partitions(&old)? {
+                return Err(CatalogError::Invalid(format!(
+                    "the number of partition keys of {} can't change while it has partitions",
+                    table.qualified_name()
+                )));
+            }
+            table.version_id = Some((found.parse::<u64>().unwrap_or(0) + 1).to_string());
+            table.create_time_ms = old.create_time_ms;
+            table.update_time_ms = Some(now_ms());
+            this.put(&table_key(&table.database, &table.name), &table)
+        })
+        .await
+    }
+
+    async fn delete_table(&self, database: &str, name: &str) -> Result<(), CatalogError> {
+        self.write(|this| {
+            this.require_table(database, name)?;
+            let mut batch = sled::Batch::default();
+            batch.remove(table_key(database, name));
+            this.remove_all(&mut batch, &partition_key(database, name, &[]))?;
+            this.db.apply_batch(batch).map_err(store)
+        })
+        .await
+    }
+
+    async fn create_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        partitions: &[Partition],
+    ) -> Result<Vec<Vec<String>>, CatalogError> {
+        self.write(|this| {
+            let table = this.require_table(database, table)?;
+            let (mut batch, mut known) = (sled::Batch::default(), Vec::new());
+            let mut added = std::collections::HashSet::new();
+            for partition in partitions {
+                let key = this.partition_key_of(&table, &partition.values)?;
+                if !added.insert(key.clone()) || this.db.contains_key(&key).map_err(store)? {
+                    known.push(partition.values.clone());
+                    continue;
+                }
+                let partition = Partition {
+                    create_time_ms: Some(now_ms()),
+                    ..partition.clone()
+                };
+                batch.insert(key, encode(&partition)?);
+            }
+            this.db.apply_batch(batch).map_err(store)?;
+            Ok(known)
+        })
+        .await
+    }
+
+    async fn partition(
+        &self,
+        database: &str,
+        table: &str,
+        values: &[String],
+    ) -> Result<Option<Partition>, CatalogError> {
+        self.require_table(database, table)?;
+        self.get(&partition_key(database, table, values))
+    }
+
+    async fn partitions(
+        &self,
+        database: &str,
+        table: &str,
+        filter: &PartitionFilter,
+    ) -> Result<Vec<Partition>, CatalogError> {
+        let found = self.require_table(database, table)?;
+        let passes = |partition: &Partition| filter.matches(&found.partition_keys, &partition.values);
+        self.scan(&partition_key(database, table, &[]))
+            .filter(|partition| partition.as_ref().map_or(true, passes))
+            .collect()
+    }
+
+    async fn update_partition(
+        &self,
+        database: &str,
+        table: &str,
+        values: &[String],
+        partition: &Partition,
+    ) -> Result<(), CatalogError> {
+        self.write(|this| {
+            let table = this.require_table(database, table)?;
+            let old_key = this.partition_key_of(&table, values)?;
+            let old: Partition = this.get(&old_key)?.ok_or_else(|| CatalogError::no_partition(values))?;
+            let key = this.partition_key_of(&table, &partition.values)?;
+            if key != old_key && this.db.contains_key(&key).map_err(store)? {
+                return Err(CatalogError::AlreadyExists {
+                    what: "partition",
+                    name: partition.values.join("/"),
+                });
+            }
+            let new = Partition {
+                create_time_ms: old.create_time_ms,
+                ..partition.clone()
+            };
+            let mut batch = sled::Batch::default();
+            batch.remove(old_key);
+            batch.insert(key, encode(&new)?);
+            this.db.apply_batch(batch).map_err(store)
+        })
+        .await
+    }
+
+    async fn delete_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        values: &[Vec<String>],
+    ) -> Result<Vec<Vec<String>>, CatalogError> {
+        self.write(|this| {
+            this.require_table(database, table)?;
+            let (mut batch, mut missing) = (sled::Batch::default(), Vec::new());
+            for values in values {
+                let key = partition_key(database, table, values);
+                match this.db.contains_key(&key).map_err(store)? {
+                    true => batch.remove(key),
+                    false => missing.push(values.clone()),
+                }
+            }
+            this.db.apply_batch(batch).map_err(store)?;
+            Ok(missing)
+        })
+        .await
+    }
+}
+
+impl LocalCatalog {
+    fn scan_has_partitions(&self, table: &Table) -> Result<bool, CatalogError> {
+        let prefix = partition_key(&table.database, &table.name, &[]);
+        let first = self.db.scan_prefix(prefix).next();
+        Ok(first.transpose().map_err(store)?.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_survives_being_closed_and_refuses_what_is_newer_or_in_use() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = LocalCatalog::open(dir.path()).unwrap();
+        catalog.create_database(&Database::new("Prices")).await.unwrap();
+        let in_use = LocalCatalog::open(dir.path()).unwrap_err().to_string();
+        assert!(in_use.contains("another process"), "{in_use}");
+        drop(catalog);
+
+        let catalog = LocalCatalog::open(dir.path()).unwrap();
+        let names = |databases: Vec<Database>| -> Vec<String> { databases.into_iter().map(|d| d.name).collect() };
+        assert_eq!(names(catalog.databases().await.unwrap()), ["default", "prices"]);
+        catalog.db.insert(b"f", &[FORMAT_VERSION + 1]).unwrap();
+        drop(catalog);
+        let newer = LocalCatalog::open(dir.path()).unwrap_err().to_string();
+        assert!(newer.contains("format 2"), "{newer}");
+    }
+
+    #[tokio::test]
+    async fn names_that_would_mix_with_other_keys_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = LocalCatalog::open(dir.path()).unwrap();
+        for name in ["", "a\0b", &"x".repeat(256)] {
+            let created = catalog.create_database(&Database::new(name)).await;
+            assert!(matches!(created, Err(CatalogError::Invalid(_))), "{name:?}");
+        }
+    }
+}
