@@ -13,6 +13,8 @@ mod config;
 mod describe;
 mod error;
 pub mod offsets;
+#[cfg(test)]
+mod simulation;
 
 use bytes::Bytes;
 use kafka_protocol::messages::{JoinGroupResponse, SyncGroupResponse};

@@ -1,0 +1,7 @@
+//! Groups under a simulated clock: a [`World`](world::World) that carries decisions out as the runtime does, clients that
+//! follow the protocol, and the properties that must hold whatever happens to them.
+
+mod client;
+mod properties;
+mod scenarios;
+mod world;

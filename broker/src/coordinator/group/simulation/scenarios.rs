@@ -1,0 +1,1 @@
+//! What Apache Kafka does, case by case.
