@@ -1,3 +1,4 @@
 //! An S3 server, a catalog with its crawler, and SQL: what Amazon S3, AWS Glue and Athena do, embedded.
 
 pub mod catalog;
+pub mod s3;

@@ -1,0 +1,84 @@
+//! DeleteObject and DeleteObjects.
+
+use s3s::dto::*;
+use s3s::{S3Error, S3Request, S3Response, S3Result, s3_error};
+
+use super::Backend;
+use super::get::check_version;
+use crate::s3::condition::WriteCondition;
+
+/// The most that S3 deletes in one request.
+const BATCH_KEYS_MAX: usize = 1000;
+
+impl Backend {
+    pub(crate) async fn delete_object(
+        &self,
+        request: S3Request<DeleteObjectInput>,
+    ) -> S3Result<S3Response<DeleteObjectOutput>> {
+        let input = request.input;
+        check_version(input.version_id.as_deref())?;
+        let condition = WriteCondition::new(input.if_match.as_ref(), None)?;
+        let deleted = self
+            .blocking(move |store| store.delete_object(&input.bucket, &input.key, &condition))
+            .await;
+        let released = self.settled(deleted).await?;
+        self.store.settle_and_release(vec![released]).await?;
+        Ok(S3Response::new(DeleteObjectOutput::default()))
+    }
+
+    pub(crate) async fn delete_objects(
+        &self,
+        request: S3Request<DeleteObjectsInput>,
+    ) -> S3Result<S3Response<DeleteObjectsOutput>> {
+        let DeleteObjectsInput { bucket, delete, .. } = request.input;
+        if delete.objects.len() > BATCH_KEYS_MAX {
+            return Err(s3_error!(MalformedXML, "A batch deletes at most {BATCH_KEYS_MAX} keys"));
+        }
+        let quiet = delete.quiet.unwrap_or_default();
+        let deleted = self
+            .blocking(move |store| {
+                store.require_bucket(&bucket)?;
+                let mut outcomes = Vec::with_capacity(delete.objects.len());
+                for object in delete.objects {
+                    let outcome = check_version(object.version_id.as_deref()).and_then(|()| {
+                        let condition = match &object.e_tag {
+                            Some(etag) => WriteCondition::Is(etag.value().to_owned()),
+                            None => WriteCondition::None,
+                        };
+                        Ok(store.delete_object(&bucket, &object.key, &condition)?)
+                    });
+                    outcomes.push((object.key, outcome));
+                }
+                Ok(outcomes)
+            })
+            .await;
+        let (mut done, mut errors, mut released) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, outcome) in self.settled(deleted).await? {
+            match outcome {
+                Ok(files) => {
+                    released.push(files);
+                    done.push(DeletedObject {
+                        key: Some(key),
+                        ..Default::default()
+                    });
+                }
+                Err(error) => errors.push(entry(key, &error)),
+            }
+        }
+        self.store.settle_and_release(released).await?;
+        Ok(S3Response::new(DeleteObjectsOutput {
+            deleted: (!quiet && !done.is_empty()).then_some(done),
+            errors: (!errors.is_empty()).then_some(errors),
+            ..Default::default()
+        }))
+    }
+}
+
+fn entry(key: String, error: &S3Error) -> Error {
+    Error {
+        key: Some(key),
+        code: Some(error.code().as_str().to_owned()),
+        message: error.message().map(str::to_owned),
+        version_id: None,
+    }
+}

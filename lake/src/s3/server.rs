@@ -1,0 +1,234 @@
+//! The server: one port, HTTP/1.1, S3 for every path. Runs on the caller's tokio runtime.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use tickertape_client::s3::{LOCAL_ACCESS_KEY_ID, LOCAL_SECRET_ACCESS_KEY};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::error::StoreError;
+use super::ops::{Backend, now_ms};
+use super::store::Store;
+
+/// A client that sends no request header for so long is let go.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a stop waits for answers that clients are still reading.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a server is started with.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// `host:port`; port 0 takes a free one.
+    pub listen: String,
+    /// Where everything is kept; created if it is not there.
+    pub data_dir: PathBuf,
+    /// The one access key that is known.
+    pub access_key_id: String,
+    /// Its secret.
+    pub secret_access_key: String,
+    /// Whether an answer waits until what it says would survive the loss of power.
+    /// Without it, it survives the end of the process.
+    pub fsync: bool,
+}
+
+impl ServerConfig {
+    /// A server on a free port of this machine, with the default keys.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            listen: "127.0.0.1:0".to_owned(),
+            data_dir: data_dir.into(),
+            access_key_id: LOCAL_ACCESS_KEY_ID.to_owned(),
+            secret_access_key: LOCAL_SECRET_ACCESS_KEY.to_owned(),
+            fsync: false,
+        }
+    }
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken.
+    #[error("{listen} is in use by another program; `--listen {host}:0` takes a free port")]
+    AddressInUse {
+        /// As it was asked for.
+        listen: String,
+        /// Its host.
+        host: String,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {listen}: {error}")]
+    Listen {
+        /// As it was asked for.
+        listen: String,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// The data directory.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The embedded S3 server.
+#[derive(Debug)]
+pub struct Server;
+
+impl Server {
+    /// Starts a server. When this returns it answers.
+    pub async fn start(config: ServerConfig) -> Result<Handle, StartError> {
+        let listener = listen(&config.listen).await?;
+        let address = listener.local_addr().map_err(|error| StartError::Listen {
+            listen: config.listen.clone(),
+            error,
+        })?;
+        let (data_dir, fsync) = (config.data_dir.clone(), config.fsync);
+        let opened = tokio::task::spawn_blocking(move || Store::open(&data_dir, fsync)).await;
+        let store = Arc::new(opened.map_err(|_| StoreError::Stopping)??);
+        let backend = Backend { store };
+        let service = service(&backend, &config);
+        let stop = CancellationToken::new();
+        let accepting = tokio::spawn(accept(listener, service, stop.clone()));
+        Ok(Handle {
+            address,
+            config,
+            backend,
+            stop,
+            accepting: Some(accepting),
+        })
+    }
+}
+
+async fn listen(listen: &str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(listen).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => StartError::AddressInUse {
+            listen: listen.to_owned(),
+            host: listen.rsplit_once(':').map_or(listen, |(host, _)| host).to_owned(),
+        },
+        _ => StartError::Listen {
+            listen: listen.to_owned(),
+            error,
+        },
+    })
+}
+
+fn service(backend: &Backend, config: &ServerConfig) -> S3Service {
+    let mut builder = S3ServiceBuilder::new(backend.clone());
+    builder.set_auth(SimpleAuth::from_single(
+        config.access_key_id.clone(),
+        config.secret_access_key.clone(),
+    ));
+    builder.build()
+}
+
+async fn accept(listener: TcpListener, service: S3Service, stop: CancellationToken) {
+    let connections = GracefulShutdown::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, _)) => serve(stream, &service, &connections),
+            Err(error) => {
+                // Out of file descriptors, most likely: others must end before the next can begin.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIMEOUT, connections.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("stopped while clients were still reading answers");
+    }
+}
+
+fn serve(stream: TcpStream, service: &S3Service, connections: &GracefulShutdown) {
+    let _ = stream.set_nodelay(true);
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection ended");
+        }
+    });
+}
+
+/// A running server. Dropped, it stops accepting; [`Handle::shutdown`] also waits.
+#[derive(Debug)]
+pub struct Handle {
+    address: SocketAddr,
+    config: ServerConfig,
+    backend: Backend,
+    stop: CancellationToken,
+    accepting: Option<JoinHandle<()>>,
+}
+
+impl Handle {
+    /// `http://host:port`, for path-style requests.
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The access key that it knows.
+    pub fn access_key_id(&self) -> &str {
+        &self.config.access_key_id
+    }
+
+    /// Its secret.
+    pub fn secret_access_key(&self) -> &str {
+        &self.config.secret_access_key
+    }
+
+    /// Where everything is kept.
+    pub fn data_dir(&self) -> &Path {
+        &self.config.data_dir
+    }
+
+    /// Creates a bucket if it is not there.
+    pub async fn ensure_bucket(&self, name: &str) -> Result<(), StoreError> {
+        if !s3s::path::check_bucket_name(name) {
+            return Err(StoreError::BucketName(name.to_owned()));
+        }
+        let store = Arc::clone(&self.backend.store);
+        let name = name.to_owned();
+        let created = tokio::task::spawn_blocking(move || store.create_bucket(&name, now_ms())).await;
+        match created.map_err(|_| StoreError::Stopping)? {
+            Ok(()) | Err(StoreError::BucketExists) => Ok(self.backend.store.index.settle().await?),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stops: no new connection, every request in flight answered, the store closed cleanly.
+    pub async fn shutdown(mut self) -> Result<(), StoreError> {
+        self.stop.cancel();
+        if let Some(accepting) = self.accepting.take() {
+            let _ = accepting.await;
+        }
+        let store = Arc::clone(&self.backend.store);
+        tokio::task::spawn_blocking(move || store.close())
+            .await
+            .map_err(|_| StoreError::Stopping)?
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
