@@ -1,5 +1,7 @@
-//! What the tests share: a counting allocator, made-up messages, and the decoder for each of them.
+//! What the tests share: a counting allocator, a raw client, made-up messages, and the decoder for each of them.
 
 pub(crate) mod alloc;
+#[allow(dead_code, reason = "not every test needs every call")]
+pub(crate) mod client;
 pub(crate) mod codecs;
 pub(crate) mod generate;
