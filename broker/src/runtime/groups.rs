@@ -9,6 +9,8 @@
 //! Each group with members has one task that sleeps until its next timer; a heartbeat only moves a deadline.
 
 mod slot;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -299,9 +301,6 @@ impl Inner {
         decide: impl FnOnce(&Group, &GroupConfig, i64) -> Outcome<R>,
         park: impl FnOnce(&mut slot::Live, Outcome<R>) -> Outcome<S>,
     ) -> Result<S, GroupError> {
-        if self.stopped.is_cancelled() {
-            return Err(GroupError::CoordinatorNotAvailable);
-        }
         let done = self.decide(&self.find_or_make(group_id), decide, park)?;
         let Done {
             slot,
@@ -385,6 +384,10 @@ impl Inner {
             let next = self.find_or_make(slot.id());
             slot = next;
             live = slot.lock();
+        }
+        // Looked at under the lock, so that nobody parks after the shutdown has answered those who were.
+        if self.stopped.is_cancelled() {
+            return Err(GroupError::CoordinatorNotAvailable);
         }
         let outcome = decide(live.group(), &self.config, self.clock.now_ms());
         let result = match self.store.write(slot.id(), live.group(), &outcome.records) {
