@@ -10,9 +10,10 @@ mod error;
 pub mod log;
 pub mod metadata;
 pub mod runtime;
+mod server;
 pub mod wire;
 
 pub use api::{ServedApi, served};
-pub use broker::Broker;
+pub use broker::{Broker, BrokerBuilder, BrokerHandle};
 pub use config::ConfigError;
 pub use error::{ApiError, BrokerError};

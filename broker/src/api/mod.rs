@@ -18,8 +18,9 @@ use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::BrokerState;
+use crate::log::FileChunk;
 
-mod api_versions;
+pub(crate) mod api_versions;
 
 /// What a handler may know about the request beyond its body. One per connection; the per-request fields are set anew for
 /// each frame.
@@ -59,6 +60,17 @@ pub(crate) enum Reply {
     None,
     /// A whole frame: length, header, body.
     Frame(BytesMut),
+    /// A frame in parts, some of which are still in files.
+    Parts(Vec<Part>),
+}
+
+/// A part of a frame.
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// Bytes in memory.
+    Bytes(Bytes),
+    /// Stored batches.
+    File(FileChunk),
 }
 
 impl Reply {

@@ -6,14 +6,21 @@
 //! | tree | key | value | module |
 //! |---|---|---|---|
 //! | `log` | topic id (16) · partition (4, big endian) · kind (1) · rest | see [`segments`] | [`segments`] |
+//! | `topics` | name | JSON: id, partitions, what is set for it | [`topics`] |
+//! | `configs` | `broker/<node id>`, `broker/` | JSON: what was changed while the broker ran | [`configs`] |
+//! | `broker` | `cluster_id`, `running`, `unclean_stops` | text | [`configs`] |
+//! | `broker` | `next_producer_id_block` | 8, big endian | [`producer_ids`] |
 //! | `groups` | group id (length, text) · kind (1) · rest | see [`groups`] | [`groups`] |
 //!
 //! Values are small: a fixed binary layout that starts with a version byte, or JSON. What is acknowledged
 //! to a client and lives only here is flushed ([`store::Store::flush`]) before the reply; what can be derived
 //! from the segment files is not.
 
+pub(crate) mod configs;
 pub mod groups;
+pub(crate) mod producer_ids;
 pub mod segments;
 pub mod store;
+pub(crate) mod topics;
 
 mod memory;

@@ -1,5 +1,7 @@
-//! What carries out decisions: stores records, holds timers and parked requests, answers them.
+//! What carries out decisions: stores records, holds timers, sessions and parked requests, answers them.
 //!
 //! The coordinators decide and never act; the runtime acts and never decides.
 
+pub(crate) mod fetch_sessions;
 pub mod groups;
+pub(crate) mod parked;

@@ -1,0 +1,133 @@
+//! The broker's properties that were changed while it ran, and its identity.
+//!
+//! Tree `configs` has two records: `broker/<node id>` for this broker and `broker/` for the cluster's defaults, each an
+//! object of text by property name. Tree `broker` has the cluster's id, and whether the last stop was clean. A topic's own
+//! properties are in its record ([`super::topics`]).
+
+use kafka_protocol::protocol::StrBytes;
+use uuid::Uuid;
+
+use super::store::{Store, StoreError, Tree};
+use crate::config::Values;
+
+/// The stored dynamic properties.
+#[derive(Debug)]
+pub(crate) struct Configs {
+    tree: Tree,
+    node_id: i32,
+}
+
+impl Configs {
+    /// Opens the tree.
+    pub(crate) fn open(store: &Store, node_id: i32) -> Result<Self, StoreError> {
+        Ok(Self {
+            tree: store.tree("configs")?,
+            node_id,
+        })
+    }
+
+    fn key(&self, of_broker: bool) -> String {
+        if of_broker {
+            format!("broker/{}", self.node_id)
+        } else {
+            "broker/".to_owned()
+        }
+    }
+
+    /// What is stored for this broker (`true`) or the cluster's defaults (`false`).
+    pub(crate) fn get(&self, of_broker: bool) -> Result<Values, StoreError> {
+        let value = self.tree.get(self.key(of_broker).as_bytes())?;
+        Ok(value
+            .and_then(|value| serde_json::from_slice(&value).ok())
+            .unwrap_or_default())
+    }
+
+    /// Stores them. Durable after the next flush.
+    pub(crate) fn put(&self, of_broker: bool, values: &Values) -> Result<(), StoreError> {
+        let value = serde_json::to_vec(values).unwrap_or_default();
+        self.tree.put(self.key(of_broker).as_bytes(), &value)
+    }
+}
+
+/// Who this data directory is.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    tree: Tree,
+    /// The cluster's id, 22 characters of base64.
+    pub cluster_id: String,
+    /// How often the broker started after a stop that was not clean.
+    pub unclean_stops: i32,
+}
+
+impl Identity {
+    /// Reads who the directory is, or makes it up for a new one, and marks the broker as running.
+    pub(crate) fn open(store: &Store) -> Result<Self, StoreError> {
+        let tree = store.tree("broker")?;
+        let text = |key: &str| Ok::<_, StoreError>(tree.get(key.as_bytes())?.and_then(|v| String::from_utf8(v).ok()));
+        let mut unclean_stops = text("unclean_stops")?.and_then(|n| n.parse().ok()).unwrap_or(0);
+        let cluster_id = match text("cluster_id")? {
+            Some(id) => id,
+            None => {
+                let id = base64_url(Uuid::new_v4().as_bytes());
+                tree.put(b"cluster_id", id.as_bytes())?;
+                id
+            }
+        };
+        if tree.get(b"running")?.is_some() {
+            unclean_stops += 1;
+            tree.put(b"unclean_stops", unclean_stops.to_string().as_bytes())?;
+        }
+        tree.put(b"running", b"1")?;
+        Ok(Self {
+            tree,
+            cluster_id,
+            unclean_stops,
+        })
+    }
+
+    /// Marks the stop as clean.
+    pub(crate) fn stopped_cleanly(&self) -> Result<(), StoreError> {
+        self.tree.remove(b"running")
+    }
+}
+
+/// Sixteen bytes as Kafka writes ids: base64 for URLs, without padding.
+pub(crate) fn base64_url(bytes: &[u8; 16]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let value = u128::from_be_bytes(*bytes);
+    // 128 bits are 21 digits of six bits and one of two, shifted up by four.
+    (0..22)
+        .map(|at| {
+            let shift = 122 - 6 * at;
+            let digit = if shift >= 0 {
+                (value >> shift) & 63
+            } else {
+                (value << -shift) & 63
+            };
+            char::from(ALPHABET[digit as usize])
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_written_as_kafka_writes_them() {
+        assert_eq!(base64_url(&[0; 16]), "AAAAAAAAAAAAAAAAAAAAAA");
+        assert_eq!(base64_url(&[255; 16]), "_____________________w");
+        assert_eq!(base64_url(&Uuid::from_u128(1).into_bytes()), "AAAAAAAAAAAAAAAAAAAAAQ");
+    }
+
+    #[test]
+    fn an_unclean_stop_is_counted_and_the_id_stays() {
+        let store = Store::in_memory();
+        let first = Identity::open(&store).unwrap();
+        assert_eq!((first.cluster_id.len(), first.unclean_stops), (22, 0));
+        let second = Identity::open(&store).unwrap();
+        assert_eq!((&second.cluster_id, second.unclean_stops), (&first.cluster_id, 1));
+        second.stopped_cleanly().unwrap();
+        assert_eq!(Identity::open(&store).unwrap().unclean_stops, 1);
+    }
+}
