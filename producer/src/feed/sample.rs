@@ -1,0 +1,79 @@
+//! A random row each interval, without end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::feed::{Event, Position, Stream, write_end};
+use crate::table::Table;
+
+/// The rows are drawn with a generator whose place follows from the event's number, so that a feed can begin
+/// anywhere. The event's time is the wall clock's: the sample is of now.
+pub struct Sample {
+    table: Arc<Table>,
+    random: ChaCha8Rng,
+    interval: Duration,
+    clock: Box<dyn Fn() -> i64 + Send>,
+    index: u64,
+}
+
+impl std::fmt::Debug for Sample {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Sample")
+            .field("index", &self.index)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sample {
+    /// A feed over all rows of a table; `clock` gives milliseconds since the epoch.
+    pub fn new(
+        table: Arc<Table>,
+        seed: u64,
+        interval: Duration,
+        clock: Box<dyn Fn() -> i64 + Send>,
+        start: Position,
+    ) -> Sample {
+        Sample {
+            table,
+            random: ChaCha8Rng::seed_from_u64(seed),
+            interval,
+            clock,
+            index: start.seq,
+        }
+    }
+
+    pub(super) fn next_into(&mut self, event: &mut Event) -> bool {
+        if self.table.rows.is_empty() {
+            return false;
+        }
+        // A draw takes less than one block of the generator, 16 words.
+        self.random.set_word_pos(u128::from(self.index) * 16);
+        let row = &self.table.rows[self.random.random_range(0..self.table.rows.len())];
+        event.stream = Stream::Main;
+        event.symbol = row.symbol;
+        event.event_time_ms = (self.clock)();
+        event.market_ms = (self.interval * u32::try_from(self.index).unwrap_or(u32::MAX))
+            .as_millis()
+            .try_into()
+            .unwrap_or(u64::MAX);
+        event.day = 0;
+        event.price = row.close;
+        event.json.extend_from_slice(row.json.as_bytes());
+        write_end(&mut event.json, event.event_time_ms, self.index);
+        self.index += 1;
+        true
+    }
+
+    pub(super) fn position(&self) -> Position {
+        Position {
+            date: None,
+            index: self.index,
+            seq: self.index,
+            bars_seq: 0,
+        }
+    }
+}

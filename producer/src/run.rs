@@ -1,0 +1,286 @@
+//! A feed, from its input to the last acknowledgement.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tickertape_client::{Progress, UsageError, wait_for_broker};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::feed::{Event, Feed, Position, Stream};
+use crate::kafka::{Outlet, prepare_topics};
+use crate::options::{ProduceOptions, Rate};
+use crate::pace::Pace;
+use crate::stats::Stats;
+use crate::table::Table;
+
+/// After so many events in a row without a wait, delivery reports are taken in and everything else is looked
+/// at.
+const POLL_EVERY: u64 = 512;
+
+/// A wait shorter than this is none: librdkafka counts in milliseconds.
+const WAIT_MIN: Duration = Duration::from_millis(1);
+
+/// What a run did.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Summary {
+    /// The topics that it went to.
+    pub topics: Vec<String>,
+    /// Events handed to Kafka.
+    pub produced: u64,
+    /// Events that Kafka acknowledged; the same, or the run had failed.
+    pub acknowledged: u64,
+    /// Bytes of JSON.
+    pub bytes: u64,
+    /// Bad rows that were skipped.
+    pub rows_skipped: u64,
+    /// How long it took, from the first event to the last acknowledgement.
+    pub elapsed: Duration,
+    /// Where a later run goes on; `None` when it did not come to play.
+    pub position: Option<Position>,
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seconds = self.elapsed.as_secs_f64();
+        write!(
+            formatter,
+            "{} events to {}: {} acknowledged in {seconds:.1} s, {:.0} a second",
+            self.produced,
+            self.topics.join(" and "),
+            self.acknowledged,
+            self.acknowledged as f64 / seconds.max(0.001),
+        )?;
+        if self.rows_skipped > 0 {
+            write!(formatter, "; {} bad rows skipped", self.rows_skipped)?;
+        }
+        Ok(())
+    }
+}
+
+/// Plays a feed until it ends, until [`ProduceOptions::max_events`], or until `shutdown`; then waits for all
+/// acknowledgements. `progress` counts acknowledged events.
+///
+/// # Errors
+/// A [`UsageError`](tickertape_client::UsageError) for what cannot be; a bad row; a broker that is away for
+/// longer than `--timeout`; any event that was not acknowledged.
+pub async fn run(options: ProduceOptions, shutdown: CancellationToken, progress: Progress) -> anyhow::Result<Summary> {
+    options.check()?;
+    // Wrong properties are told before anything is read or waited for.
+    options.kafka.client_config(&[])?;
+    let reading = options.clone();
+    let table = tokio::task::spawn_blocking(move || {
+        let input = reading.input();
+        Table::read(input.open()?, &input.name(), &reading.read_options())
+    })
+    .await??;
+
+    let mut summary = Summary {
+        topics: options.topics().into_iter().map(str::to_owned).collect(),
+        rows_skipped: table.skipped,
+        ..Summary::default()
+    };
+    let Some(cluster) = wait_for_broker(&options.kafka, &shutdown).await? else {
+        return Ok(summary);
+    };
+    prepare_topics(&options, &cluster).await?;
+
+    let stats = Arc::clone(&options.stats);
+    stats.set_symbols(&table.symbols);
+    let topics = summary.topics.clone();
+    let player = Player::new(table, options, topics, shutdown, progress)?;
+    let started = clock::now();
+    let before = Totals::of(&stats);
+    let (position, played) = tokio::task::spawn_blocking(move || player.play())
+        .await
+        .context("the feed's thread")?;
+    let after = Totals::of(&stats);
+    summary.elapsed = started.elapsed();
+    summary.produced = after.produced - before.produced;
+    summary.acknowledged = after.acknowledged - before.acknowledged;
+    summary.bytes = after.bytes - before.bytes;
+    summary.position = Some(position);
+
+    let missing = summary.produced - summary.acknowledged;
+    if missing > 0 {
+        let reason = match played {
+            Err(error) => format!("{error:#}"),
+            Ok(()) => "Kafka did not answer".to_owned(),
+        };
+        anyhow::bail!(
+            "{missing} of {} events were not acknowledged: {reason}",
+            summary.produced
+        );
+    }
+    played?;
+    Ok(summary)
+}
+
+#[derive(Clone, Copy)]
+struct Totals {
+    produced: u64,
+    acknowledged: u64,
+    bytes: u64,
+}
+
+impl Totals {
+    fn of(stats: &Stats) -> Totals {
+        Totals {
+            produced: stats.produced(),
+            acknowledged: stats.acknowledged(),
+            bytes: stats.bytes(),
+        }
+    }
+}
+
+/// The thread that makes events and hands them over. librdkafka's delivery reports are taken in by the same
+/// thread, while it waits.
+struct Player {
+    table: Arc<Table>,
+    feed: Feed,
+    outlet: Outlet,
+    pace: Pace,
+    /// The topics by stream: ticks and bars may be the only two.
+    topics: Vec<String>,
+    max_events: u64,
+    stats: Arc<Stats>,
+    acknowledged_before: u64,
+    shutdown: CancellationToken,
+    progress: Progress,
+}
+
+/// Whether the feed goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Stop,
+}
+
+impl Player {
+    fn new(
+        table: Table,
+        options: ProduceOptions,
+        topics: Vec<String>,
+        shutdown: CancellationToken,
+        progress: Progress,
+    ) -> anyhow::Result<Player> {
+        let table = Arc::new(table);
+        let feed = Feed::new(Arc::clone(&table), &options);
+        let max_events = options.max_events.unwrap_or(u64::MAX);
+        if let Some(total) = feed.events_left().or(options.max_events) {
+            progress.set_total(total.min(max_events));
+        }
+        // Days are counted from the one where this run begins.
+        let first = feed.position().date;
+        let days_over = table.days.partition_point(|day| Some(day.date) < first);
+        let warp_days = match options.warp_days {
+            0 => 0,
+            days => u32::try_from(days_over).unwrap_or(u32::MAX).saturating_add(days),
+        };
+        let rate = options.rate.unwrap_or(Rate::Max);
+        Ok(Player {
+            outlet: Outlet::open(&options.kafka, Arc::clone(&options.stats))?,
+            pace: Pace::new(options.speed(), rate, warp_days),
+            acknowledged_before: options.stats.acknowledged(),
+            stats: options.stats,
+            table,
+            feed,
+            topics,
+            max_events,
+            shutdown,
+            progress,
+        })
+    }
+
+    /// Plays, then waits for what is on its way, whatever happened. The position is that of the first event
+    /// that was not handed over.
+    fn play(mut self) -> (Position, anyhow::Result<()>) {
+        let mut position = self.feed.position();
+        let mut played = self.play_events(&mut position);
+        if played.is_err() {
+            self.outlet.abandon();
+        }
+        self.outlet.flush();
+        self.show_progress();
+        if let (Ok(()), Some(failure)) = (&played, self.outlet.failure()) {
+            played = Err(anyhow::anyhow!(failure));
+        }
+        (position, played)
+    }
+
+    fn play_events(&mut self, position: &mut Position) -> anyhow::Result<()> {
+        let mut event = Event::default();
+        let mut count = 0;
+        while count < self.max_events {
+            if count % POLL_EVERY == 0 && self.look_around(Duration::ZERO)? == Next::Stop {
+                break;
+            }
+            if !self.feed.next_into(&mut event) {
+                break;
+            }
+            if self.wait_until_due(count, &event)? == Next::Stop {
+                break;
+            }
+            if self.hand_over(&event)? == Next::Stop {
+                break;
+            }
+            self.stats.event(&event);
+            *position = self.feed.position();
+            count += 1;
+        }
+        Ok(())
+    }
+
+    /// Takes in delivery reports for at most `wait`.
+    fn look_around(&self, wait: Duration) -> anyhow::Result<Next> {
+        self.outlet.poll(wait)?;
+        self.show_progress();
+        Ok(match self.shutdown.is_cancelled() {
+            true => Next::Stop,
+            false => Next::GoOn,
+        })
+    }
+
+    fn show_progress(&self) {
+        self.progress.set(self.stats.acknowledged() - self.acknowledged_before);
+    }
+
+    fn wait_until_due(&mut self, count: u64, event: &Event) -> anyhow::Result<Next> {
+        loop {
+            let now = clock::now();
+            let due = self.pace.due(count, event.day, event.market_ms, now);
+            let wait = due.map_or(Duration::ZERO, |due| due.saturating_duration_since(now));
+            if wait < WAIT_MIN {
+                return Ok(Next::GoOn);
+            }
+            if self.look_around(wait)? == Next::Stop {
+                return Ok(Next::Stop);
+            }
+        }
+    }
+
+    /// Waits for as long as the queue is full.
+    fn hand_over(&mut self, event: &Event) -> anyhow::Result<Next> {
+        let topic = match event.stream {
+            Stream::Bars => self.topics.last(),
+            Stream::Main => self.topics.first(),
+        };
+        let topic = topic.ok_or_else(|| UsageError::new("a feed needs a topic"))?;
+        let key = &self.table.symbols[event.symbol];
+        let mut full_since = None;
+        loop {
+            if self.outlet.offer(topic, key, &event.json)? {
+                break;
+            }
+            full_since.get_or_insert_with(clock::now);
+            if self.look_around(Duration::from_millis(10))? == Next::Stop {
+                return Ok(Next::Stop);
+            }
+        }
+        if let Some(since) = full_since {
+            self.pace.stalled(since.elapsed());
+        }
+        Ok(Next::GoOn)
+    }
+}
