@@ -1,4 +1,5 @@
 //! An S3 server, a catalog with its crawler, and SQL: what Amazon S3, AWS Glue and Athena do, embedded.
 
 pub mod catalog;
+pub mod glue;
 pub mod s3;

@@ -1,11 +1,12 @@
 //! The embedded S3 server: what Amazon S3 does, over a directory, for programs that speak to Amazon S3.
+//! The same port serves the catalog as AWS Glue does ([`crate::glue`]).
 //!
 //! `s3s` reads requests, checks signatures (AWS Signature Version 4, also presigned and chunked) and writes
 //! answers; the modules here are what is behind it:
 //!
 //! | module | |
 //! |---|---|
-//! | [`server`](Server) | the port, start and stop |
+//! | [`server`](Server), [`cli`] | the port, start and stop |
 //! | `ops` | S3's operations, one file per kind |
 //! | `store` | atomicity, conditions, locks: what a write is |
 //! | `index` | what exists (sled) |
@@ -21,6 +22,7 @@
 //! No versions, tags, ACLs, policies, lifecycle or encryption: asked for, they are refused as not implemented.
 
 mod blobs;
+pub mod cli;
 mod condition;
 mod digest;
 mod error;

@@ -1,18 +1,26 @@
-//! The server: one port, HTTP/1.1, S3 for every path. Runs on the caller's tokio runtime.
+//! The server: one port, HTTP/1.1, S3 and the catalog. Runs on the caller's tokio runtime.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{HttpError, HttpResponse};
 use tickertape_client::s3::{LOCAL_ACCESS_KEY_ID, LOCAL_SECRET_ACCESS_KEY};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use crate::catalog::{Catalog, CatalogError, LocalCatalog};
+use crate::glue::Endpoint;
 
 use super::error::StoreError;
 use super::ops::{Backend, now_ms};
@@ -74,6 +82,9 @@ pub enum StartError {
     /// The data directory.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The catalog in it.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
 }
 
 /// The embedded S3 server.
@@ -89,16 +100,17 @@ impl Server {
             error,
         })?;
         let (data_dir, fsync) = (config.data_dir.clone(), config.fsync);
-        let opened = tokio::task::spawn_blocking(move || Store::open(&data_dir, fsync)).await;
-        let store = Arc::new(opened.map_err(|_| StoreError::Stopping)??);
-        let backend = Backend { store };
-        let service = service(&backend, &config);
+        let opened = tokio::task::spawn_blocking(move || open(&data_dir, fsync)).await;
+        let (store, catalog) = opened.map_err(|_| StoreError::Stopping)??;
+        let backend = Backend { store: Arc::new(store) };
+        let front = Front::new(&backend, Arc::clone(&catalog), &config);
         let stop = CancellationToken::new();
-        let accepting = tokio::spawn(accept(listener, service, stop.clone()));
+        let accepting = tokio::spawn(accept(listener, front, stop.clone()));
         Ok(Handle {
             address,
             config,
             backend,
+            catalog,
             stop,
             accepting: Some(accepting),
         })
@@ -118,16 +130,47 @@ async fn listen(listen: &str) -> Result<TcpListener, StartError> {
     })
 }
 
-fn service(backend: &Backend, config: &ServerConfig) -> S3Service {
-    let mut builder = S3ServiceBuilder::new(backend.clone());
-    builder.set_auth(SimpleAuth::from_single(
-        config.access_key_id.clone(),
-        config.secret_access_key.clone(),
-    ));
-    builder.build()
+/// The catalog lies beside the objects; the store's lock guards both.
+fn open(data_dir: &Path, fsync: bool) -> Result<(Store, Arc<dyn Catalog>), StartError> {
+    let store = Store::open(data_dir, fsync)?;
+    let catalog = LocalCatalog::open(&data_dir.join("catalog"))?;
+    Ok((store, Arc::new(catalog)))
 }
 
-async fn accept(listener: TcpListener, service: S3Service, stop: CancellationToken) {
+/// What answers a request: Glue or S3.
+#[derive(Clone)]
+struct Front {
+    s3: S3Service,
+    glue: Endpoint,
+}
+
+impl Front {
+    fn new(backend: &Backend, catalog: Arc<dyn Catalog>, config: &ServerConfig) -> Self {
+        let (id, secret) = (&config.access_key_id, &config.secret_access_key);
+        let mut builder = S3ServiceBuilder::new(backend.clone());
+        builder.set_auth(SimpleAuth::from_single(id.clone(), secret.clone()));
+        Self {
+            s3: builder.build(),
+            glue: Endpoint::new(catalog, id, secret),
+        }
+    }
+}
+
+impl Service<Request<Incoming>> for Front {
+    type Response = HttpResponse;
+    type Error = HttpError;
+    type Future = BoxFuture<'static, Result<HttpResponse, HttpError>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        if Endpoint::is_match(request.method(), request.uri().path(), request.headers()) {
+            let glue = self.glue.clone();
+            return Box::pin(async move { Ok(glue.answer(request).await) });
+        }
+        Service::call(&self.s3, request)
+    }
+}
+
+async fn accept(listener: TcpListener, front: Front, stop: CancellationToken) {
     let connections = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -135,7 +178,7 @@ async fn accept(listener: TcpListener, service: S3Service, stop: CancellationTok
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, _)) => serve(stream, &service, &connections),
+            Ok((stream, _)) => serve(stream, &front, &connections),
             Err(error) => {
                 // Out of file descriptors, most likely: others must end before the next can begin.
                 tracing::warn!(%error, "cannot accept a connection");
@@ -152,11 +195,11 @@ async fn accept(listener: TcpListener, service: S3Service, stop: CancellationTok
     }
 }
 
-fn serve(stream: TcpStream, service: &S3Service, connections: &GracefulShutdown) {
+fn serve(stream: TcpStream, front: &Front, connections: &GracefulShutdown) {
     let _ = stream.set_nodelay(true);
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    let connection = connections.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+    let connection = connections.watch(http.serve_connection(TokioIo::new(stream), front.clone()));
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection ended");
@@ -170,6 +213,7 @@ pub struct Handle {
     address: SocketAddr,
     config: ServerConfig,
     backend: Backend,
+    catalog: Arc<dyn Catalog>,
     stop: CancellationToken,
     accepting: Option<JoinHandle<()>>,
 }
@@ -198,6 +242,11 @@ impl Handle {
     /// Where everything is kept.
     pub fn data_dir(&self) -> &Path {
         &self.config.data_dir
+    }
+
+    /// The catalog that this server keeps and serves.
+    pub fn catalog(&self) -> Arc<dyn Catalog> {
+        Arc::clone(&self.catalog)
     }
 
     /// Creates a bucket if it is not there.

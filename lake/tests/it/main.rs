@@ -1,3 +1,9 @@
-//! The S3 server over real sockets, by the clients that people use.
+//! The S3 server and the catalog it serves, over real sockets, by the clients that people use.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what fails in a test's helper fails the test"
+)]
 
+mod glue;
 mod s3;

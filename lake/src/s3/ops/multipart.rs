@@ -70,12 +70,12 @@ fn upload_checksum(
         None => ChecksumKind::Composite,
         Some(other) => return Err(s3_error!(InvalidRequest, "Unknown checksum type {other}")),
     };
-    let possible = match (algorithm, kind) {
-        (Algorithm::Crc64nvme, ChecksumKind::Composite) => false,
-        (Algorithm::Sha1 | Algorithm::Sha256, ChecksumKind::FullObject) => false,
-        _ => true,
-    };
-    if !possible {
+    let impossible = matches!(
+        (algorithm, kind),
+        (Algorithm::Crc64nvme, ChecksumKind::Composite)
+            | (Algorithm::Sha1 | Algorithm::Sha256, ChecksumKind::FullObject)
+    );
+    if impossible {
         let name = algorithm.name();
         return Err(s3_error!(
             InvalidRequest,

@@ -50,12 +50,12 @@ struct Sink {
 }
 
 enum Turn {
-    Idle(Sink),
-    Writing(JoinHandle<std::io::Result<Sink>>),
+    Idle(Box<Sink>),
+    Writing(JoinHandle<std::io::Result<Box<Sink>>>),
 }
 
 impl Turn {
-    async fn done(self) -> Result<Sink, StoreError> {
+    async fn done(self) -> Result<Box<Sink>, StoreError> {
         match self {
             Self::Idle(sink) => Ok(sink),
             Self::Writing(job) => match job.await {
@@ -94,10 +94,10 @@ impl Backend {
             ));
         }
         let blob = self.store.blobs.create().map_err(StoreError::from)?;
-        let mut turn = Turn::Idle(Sink {
+        let mut turn = Turn::Idle(Box::new(Sink {
             blob,
             digests: claims.digests(),
-        });
+        }));
         let (mut chunks, mut gathered, mut total) = (Vec::new(), 0, 0_u64);
         if let Some(mut body) = body {
             while let Some(chunk) = body.next().await {
