@@ -8,6 +8,7 @@
 //! membership as of the last completed rebalance. Members that are in the middle of joining are a lease, not a fact:
 //! after a restart they are told to join again, and members that went away meanwhile expire by their session time-out.
 
+pub mod assignor;
 pub mod classic;
 mod config;
 mod describe;
