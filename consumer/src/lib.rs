@@ -1,1 +1,6 @@
 //! Batches messages of Kafka topics and writes them to S3 in folders partitioned by date.
+
+pub mod date;
+pub mod decode;
+pub mod names;
+pub mod schema;

@@ -1,0 +1,303 @@
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn rules() -> Rules {
+    Rules {
+        on_new_type: OnNewType::Widen,
+        time_fields: vec!["event_time".into()],
+    }
+}
+
+fn decoded(messages: &[&str]) -> Decoded {
+    decode(messages.iter().copied(), &TableSchema::default(), &rules()).unwrap()
+}
+
+/// The rows as JSON objects without nulls, as Arrow writes them.
+fn rows(decoded: Decoded) -> Vec<Value> {
+    let batch = decoded.batch().unwrap();
+    let mut writer = arrow::json::ArrayWriter::new(Vec::new());
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    let text = writer.into_inner();
+    if text.is_empty() {
+        Vec::new()
+    } else {
+        serde_json::from_slice(&text).unwrap()
+    }
+}
+
+#[test]
+fn an_event_becomes_typed_columns() {
+    let decoded = decoded(&[
+        r#"{"symbol":"AAPL","event_time":"2012-06-01T13:30:00Z","price":81.31,"size":100,"ok":true}"#,
+        r#"{"symbol":"MS\"FT","event_time":"2012-06-01T13:30:00.25Z","size":-1,"price":29,"new":[1,2]}"#,
+    ]);
+    assert_eq!(decoded.rejected, []);
+    let batch = decoded.batch().unwrap();
+    let kinds: Vec<_> = batch
+        .schema()
+        .fields()
+        .iter()
+        .map(|f| (f.name().clone(), f.data_type().clone()))
+        .collect();
+    assert_eq!(kinds[0], ("symbol".into(), DataType::Utf8));
+    assert!(matches!(
+        kinds[1].1,
+        DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some(_))
+    ));
+    assert_eq!(kinds[2].1, DataType::Float64);
+    assert_eq!(kinds[3].1, DataType::Int64);
+    assert_eq!(kinds[4].1, DataType::Boolean);
+    assert!(matches!(kinds[5].1, DataType::List(_)));
+    assert_eq!(batch.column(0).as_string::<i32>().value(1), "MS\"FT");
+    assert_eq!(batch.column(2).as_primitive::<Float64Type>().values(), &[81.31, 29.0]);
+    assert_eq!(batch.column(3).as_primitive::<Int64Type>().values(), &[100, -1]);
+    assert!(batch.column(4).is_null(1));
+}
+
+#[test]
+fn types_widen_and_never_narrow() {
+    let got = rows(decoded(&[r#"{"a":1}"#, r#"{"a":2.5}"#, r#"{"a":3}"#]));
+    assert_eq!(got, [json!({"a":1.0}), json!({"a":2.5}), json!({"a":3.0})]);
+    let got = rows(decoded(&[
+        r#"{"a":1}"#,
+        r#"{"a":2.5}"#,
+        r#"{"a":"x"}"#,
+        r#"{"a":{"b":[1,null,"é"]}}"#,
+    ]));
+    assert_eq!(
+        got,
+        [
+            json!({"a":"1"}),
+            json!({"a":"2.5"}),
+            json!({"a":"x"}),
+            json!({"a":"{\"b\":[1,null,\"é\"]}"})
+        ]
+    );
+    let got = rows(decoded(&[
+        r#"{"a":{"b":1}}"#,
+        r#"{"a":{"b":true,"c":2}}"#,
+        r#"{"a":null}"#,
+    ]));
+    assert_eq!(
+        got,
+        [json!({"a":{"b":"1"}}), json!({"a":{"b":"true","c":2}}), json!({})]
+    );
+}
+
+#[test]
+fn what_is_no_object_is_rejected_and_leaves_no_trace() {
+    let decoded = decoded(&[
+        r#"{"a":1}"#,
+        r#"{"a":2,"b":3"#,
+        r#"{"a":2 "b":3}"#,
+        r#"{"a":2}}"#,
+        r#"[1]"#,
+        r#"{"c":tru}"#,
+        r#"{"a":1,"a":2}"#,
+        r#"{"a":1,"A":2}"#,
+        r#"{"_offset":1}"#,
+        r#"{"a":1e999}"#,
+        r#"{"a":4}"#,
+    ]);
+    let positions: Vec<usize> = decoded.rejected.iter().map(|(position, _)| *position).collect();
+    assert_eq!(positions, [1, 2, 3, 4, 5, 6, 7, 8, 9], "{:?}", decoded.rejected);
+    assert_eq!(decoded.schema.columns.len(), 1, "{:?}", decoded.schema);
+    assert_eq!(rows(decoded), [json!({"a":1}), json!({"a":4})]);
+}
+
+#[test]
+fn a_value_that_does_not_fit_is_named() {
+    let strict = Rules {
+        on_new_type: OnNewType::Reject,
+        ..rules()
+    };
+    let messages = [
+        r#"{"a":{"b":1}}"#,
+        r#"{"a":{"b":"x"}}"#,
+        r#"{"event_time":"noon"}"#,
+        r#"{"event_time":12}"#,
+    ];
+    let known = TableSchema {
+        columns: vec![Column {
+            name: "event_time".into(),
+            kind: ColumnType::Timestamp,
+        }],
+    };
+    let decoded = decode(messages.into_iter(), &known, &strict).unwrap();
+    let reasons: Vec<&str> = decoded.rejected.iter().map(|(_, reason)| reason.as_str()).collect();
+    assert_eq!(
+        reasons,
+        [
+            "field a.b: \"x\" does not fit the column's type",
+            "field event_time: \"noon\" is not a time (RFC 3339)",
+            "field event_time: 12 is not a time",
+        ]
+    );
+}
+
+#[test]
+fn beyond_64_bits_signed_there_are_doubles() {
+    let got = rows(decoded(&[
+        r#"{"a":18446744073709551615}"#,
+        r#"{"a":9223372036854775807}"#,
+    ]));
+    assert_eq!(
+        got,
+        [
+            json!({"a":18446744073709551615_u64 as f64}),
+            json!({"a":9223372036854775807_i64 as f64})
+        ]
+    );
+}
+
+#[test]
+fn nesting_and_columns_have_a_bound() {
+    let nested = |depth| format!("{{\"a\":{}1{}}}", "[".repeat(depth), "]".repeat(depth));
+    let (deep, deepest) = (nested(DEPTH_MAX), nested(100_000));
+    let text = format!("{{\"b\":\"{}\\\"[\"}}", "[".repeat(100));
+    let wide: String = (0..COLUMNS_MAX + 1).map(|n| format!("\"c{n}\":1,")).collect();
+    let wide = format!("{{{}\"z\":1}}", wide);
+    let decoded = decoded(&[
+        &deep,
+        r#"{"x":1}"#,
+        r#"{"y":1,"x":"a","_topic":1}"#,
+        &wide,
+        &deepest,
+        &nested(DEPTH_MAX - 1),
+        &text,
+    ]);
+    assert_eq!(decoded.rejected.len(), 4);
+    let names: Vec<&str> = decoded
+        .schema
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
+    assert_eq!(names, ["x", "a", "b"]);
+    assert_eq!(decoded.schema.columns[0].kind, ColumnType::Int);
+    assert!(
+        decoded.rejected[0].1.contains("nested deeper"),
+        "{:?}",
+        decoded.rejected[0]
+    );
+    assert!(
+        decoded.rejected[2].1.contains("too many columns"),
+        "{:?}",
+        decoded.rejected[2]
+    );
+    assert_eq!(decoded.rows, 3);
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (-(1_i64 << 50)..1 << 50).prop_map(Value::from),
+        (-8_000_000_i32..8_000_000).prop_map(|eighths| Value::from(f64::from(eighths) / 8.0)),
+        "[a-zé\"\\\\\n ]{0,6}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[a-c]", inner, 0..3)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+fn any_message() -> impl Strategy<Value = String> {
+    let object = prop::collection::btree_map("[a-d]", any_value(), 0..4);
+    prop_oneof![
+        8 => object.prop_map(|fields| Value::Object(fields.into_iter().collect()).to_string()),
+        1 => any_value().prop_map(|value| value.to_string()),
+        1 => "[{}\":,a0\\[\\]]{0,12}",
+    ]
+}
+
+/// What a value must read as in a column of the given type.
+fn as_stored(value: &Value, kind: &ColumnType) -> Value {
+    match (kind, value) {
+        (_, Value::Null) | (ColumnType::Unknown, _) => Value::Null,
+        (ColumnType::Double, number) => json!(number.as_f64()),
+        (ColumnType::Text, Value::String(text)) => json!(text),
+        (ColumnType::Text, other) => json!(other.to_string()),
+        (ColumnType::Struct(columns), Value::Object(fields)) => columns
+            .iter()
+            .filter_map(|column| {
+                let stored = as_stored(fields.get(&column.name)?, &column.kind);
+                (!stored.is_null()).then(|| (column.name.clone(), stored))
+            })
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        (ColumnType::List(item), Value::Array(values)) => values.iter().map(|value| as_stored(value, item)).collect(),
+        (_, value) => value.clone(),
+    }
+}
+
+/// What the catalog could store of it: a list or object of which nothing is known is left out.
+fn without_unknown(value: &Value, kind: &ColumnType) -> Value {
+    let schema = TableSchema {
+        columns: vec![Column {
+            name: "x".into(),
+            kind: kind.clone(),
+        }],
+    };
+    if schema.to_arrow().field_with_name("x").is_err() {
+        return Value::Null;
+    }
+    match (kind, value) {
+        (ColumnType::Struct(columns), Value::Object(fields)) => columns
+            .iter()
+            .filter_map(|column| {
+                let stored = without_unknown(fields.get(&column.name)?, &column.kind);
+                (!stored.is_null()).then(|| (column.name.clone(), stored))
+            })
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        (ColumnType::List(item), Value::Array(values)) => {
+            values.iter().map(|value| without_unknown(value, item)).collect()
+        }
+        _ => value.clone(),
+    }
+}
+
+proptest! {
+    /// Each message is one row with its values, or one rejection; and decoding again with the schema that
+    /// came out gives the same.
+    #[test]
+    fn rows_hold_what_the_messages_said(messages in prop::collection::vec(any_message(), 0..12)) {
+        let texts: Vec<&str> = messages.iter().map(String::as_str).collect();
+        let first = decoded(&texts);
+        let schema = first.schema.clone();
+        let again = decode(texts.iter().copied(), &schema, &rules()).unwrap();
+        prop_assert_eq!(&again.schema, &schema);
+        prop_assert_eq!(&again.rejected, &first.rejected);
+        prop_assert_eq!(&again.columns, &first.columns);
+
+        let objects: Vec<(usize, Value)> = texts
+            .iter()
+            .enumerate()
+            .filter_map(|(at, text)| Some((at, serde_json::from_str::<Value>(text).ok().filter(Value::is_object)?)))
+            .collect();
+        let accepted = |at: &usize| !first.rejected.iter().any(|(position, _)| position == at);
+        for at in 0..texts.len() {
+            let object = objects.iter().any(|(position, _)| *position == at);
+            prop_assert!(object || !accepted(&at), "not an object, but accepted: {}", texts[at]);
+        }
+        prop_assert_eq!(first.rows + first.rejected.len(), texts.len());
+        let kind = ColumnType::Struct(schema.columns.clone());
+        let expected: Vec<Value> = objects
+            .iter()
+            .filter(|(at, _)| accepted(at))
+            .map(|(_, value)| without_unknown(&as_stored(value, &kind), &kind))
+            .map(|value| if value.is_null() { json!({}) } else { value })
+            .collect();
+        let got: Vec<Value> = if first.columns.is_empty() { vec![json!({}); first.rows] } else { rows(first) };
+        prop_assert_eq!(got, expected);
+    }
+}

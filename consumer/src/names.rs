@@ -1,0 +1,175 @@
+//! What objects are called.
+//!
+//! A key is a function of the batch's offsets and day alone, so that writing a batch again replaces what was
+//! written before instead of standing beside it.
+
+use tickertape_client::s3::S3Url;
+
+use crate::date::day_name;
+
+/// How rows are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Parquet with zstd.
+    #[default]
+    Parquet,
+    /// One JSON object per line, gzip.
+    Json,
+}
+
+impl Format {
+    /// What the names of its objects end with.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Json => "jsonl.gz",
+        }
+    }
+
+    /// The media type stored with its objects.
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Parquet => "application/vnd.apache.parquet",
+            Self::Json => "application/gzip",
+        }
+    }
+}
+
+/// A partition of a topic, with the epoch that tells a topic from one of the same name before it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Source {
+    /// The topic's name.
+    pub topic: std::sync::Arc<str>,
+    /// The partition's number.
+    pub partition: i32,
+    /// 0, or what `--epoch` says after the topic was deleted and made anew.
+    pub epoch: u32,
+}
+
+impl Source {
+    /// The topic's name as it stands in keys.
+    pub fn topic_name(&self) -> String {
+        if self.epoch == 0 {
+            self.topic.to_string()
+        } else {
+            format!("{}@{}", self.topic, self.epoch)
+        }
+    }
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.topic_name(), self.partition)
+    }
+}
+
+/// The offsets `[start, end)` of one partition: what one claim, and at most one object per day, is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Whose offsets.
+    pub source: Source,
+    /// The first offset.
+    pub start: i64,
+    /// The offset after the last.
+    pub end: i64,
+}
+
+impl Range {
+    fn file_stem(&self) -> String {
+        format!("{}-{:020}-{:020}", self.source, self.start, self.end)
+    }
+
+    /// `<prefix>/<table>/dt=<day>/<topic>-<partition>-<start>-<end>.<extension>`.
+    pub fn object_key(&self, lake: &S3Url, table: &str, day: i32, format: Format) -> String {
+        lake.key(&format!(
+            "{table}/dt={}/{}.{}",
+            day_name(day),
+            self.file_stem(),
+            format.extension()
+        ))
+    }
+
+    /// `<prefix>/_rejected/<table>/<topic>-<partition>-<start>-<end>.jsonl.gz`.
+    pub fn rejected_key(&self, lake: &S3Url, table: &str) -> String {
+        lake.key(&format!(
+            "_rejected/{table}/{}.{}",
+            self.file_stem(),
+            Format::Json.extension()
+        ))
+    }
+
+    /// `<prefix>/_ledger/<topic>/<partition>/<start>`.
+    pub fn claim_key(&self, lake: &S3Url) -> String {
+        claim_key(lake, &self.source, self.start)
+    }
+}
+
+/// The key of the claim that starts at `start`.
+pub fn claim_key(lake: &S3Url, source: &Source, start: i64) -> String {
+    format!("{}{start:020}", ledger_prefix(lake, source))
+}
+
+/// What all claims of a partition start with, ending in a slash.
+pub fn ledger_prefix(lake: &S3Url, source: &Source) -> String {
+    lake.key(&format!("_ledger/{}/{}/", source.topic_name(), source.partition))
+}
+
+/// The key of the object that names the one group that may write this topic here.
+pub fn owner_key(lake: &S3Url, source: &Source) -> String {
+    lake.key(&format!("_ledger/{}/owner", source.topic_name()))
+}
+
+/// The table that a topic is written to by default: its name, with what SQL would have to quote replaced.
+pub fn table_of_topic(topic: &str) -> String {
+    topic
+        .chars()
+        .map(|c| c.to_ascii_lowercase())
+        .map(|c| {
+            if matches!(c, 'a'..='z' | '0'..='9' | '_') {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_made_of_offsets_and_day() {
+        let lake: S3Url = "s3://lake/market".parse().unwrap();
+        let source = Source {
+            topic: "ticks".into(),
+            partition: 3,
+            epoch: 0,
+        };
+        let range = Range {
+            source: source.clone(),
+            start: 7,
+            end: 19,
+        };
+        assert_eq!(
+            range.object_key(&lake, "ticks", 15_492, Format::Parquet),
+            "market/ticks/dt=2012-06-01/ticks-3-00000000000000000007-00000000000000000019.parquet"
+        );
+        assert_eq!(
+            range.rejected_key(&lake, "ticks"),
+            "market/_rejected/ticks/ticks-3-00000000000000000007-00000000000000000019.jsonl.gz"
+        );
+        assert_eq!(range.claim_key(&lake), "market/_ledger/ticks/3/00000000000000000007");
+        let again = Range {
+            source: Source { epoch: 2, ..source },
+            ..range
+        };
+        assert_eq!(again.claim_key(&lake), "market/_ledger/ticks@2/3/00000000000000000007");
+    }
+
+    #[test]
+    fn a_topics_table_needs_no_quotes() {
+        assert_eq!(table_of_topic("Market.ticks-v2"), "market_ticks_v2");
+    }
+}
