@@ -1,2 +1,64 @@
-//! The tickertape binary.
-fn main() {}
+//! The `tickertape` binary: a Kafka-compatible broker, a market feed, a sink to S3, a lake and SQL, each as a subcommand
+//! and all of them in one process (`tickertape demo`).
+//!
+//! This crate only puts the rooms together. What a part does, and which options it takes, stands in the part's own crate;
+//! what a subcommand does beyond that stands in one file of [`cmd`].
+//!
+//! Exit codes: 0 done; 1 something failed (a store stayed away, rows are missing); 2 the user asked for something that
+//! cannot be (an unknown option, file, column, topic or bucket), with the nearest name that exists.
+
+mod cmd;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+/// Real-time market data on Kafka, self-contained.
+#[derive(Parser)]
+#[command(
+    name = "tickertape",
+    version,
+    about,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: cmd::Command,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    init_logs();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&anyhow::Error::new(error).context("cannot start the runtime")),
+    };
+    let result = runtime.block_on(async {
+        let shutdown = signals::shutdown_on_signal()?;
+        cli.command.run(shutdown).await
+    });
+    // A blocked reader of standard input must not hold the exit.
+    runtime.shutdown_background();
+    match result {
+        Ok(code) => code,
+        Err(error) => report(&error),
+    }
+}
+
+/// Logs go to stderr; `RUST_LOG` says how much of them.
+fn init_logs() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,tickertape=info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .compact()
+        .init();
+}
+
+fn report(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::from(tickertape_client::exit_code(error))
+}

@@ -1,0 +1,216 @@
+//! `tickertape bench`: what a Kafka costs and carries, measured by librdkafka over real sockets.
+//!
+//! It can be pointed at any Kafka. With `--pid` it also reads the broker's own CPU time and memory from `/proc`, so that the cost
+//! per byte is the broker's and not the client's, which shares the machine. Figures of one run are comparable with each other;
+//! between runs compare ratios.
+
+mod latency;
+mod process;
+mod throughput;
+
+use std::fmt;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use serde::Serialize;
+use tickertape_client::KafkaOptions;
+use tokio_util::sync::CancellationToken;
+
+use process::Process;
+
+const EXAMPLES: &str = "Examples:
+  tickertape broker --listen 127.0.0.1:9092 &
+  tickertape bench --pid $! --size 100 --size 1024
+  tickertape bench -b kafka:9092 --codec lz4 --partitions 12 --acks 1 --json";
+
+/// Measure produce, consume and latency against any Kafka.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct BenchOptions {
+    /// Bytes per message; repeatable.
+    #[arg(long = "size", value_name = "BYTES", default_values_t = [100, 1024])]
+    sizes: Vec<usize>,
+    /// Megabytes of payload for each size.
+    #[arg(long, value_name = "MB", default_value_t = 512)]
+    megabytes: u64,
+    /// Partitions of the topic.
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(i32).range(1..))]
+    partitions: i32,
+    /// `acks` of the producer.
+    #[arg(long, value_name = "ACKS", default_value = "all", value_parser = ["0", "1", "all", "-1"])]
+    acks: String,
+    /// Compression of the producer.
+    #[arg(long, value_name = "CODEC", default_value = "none", value_parser = ["none", "gzip", "snappy", "lz4", "zstd"])]
+    codec: String,
+    /// Produce idempotently.
+    #[arg(long)]
+    idempotent: bool,
+    /// Messages of the latency run, one in flight.
+    #[arg(long, value_name = "N", default_value_t = 5000)]
+    latency_messages: u32,
+    /// What to measure; repeatable. Without it, all.
+    #[arg(long, value_enum)]
+    only: Vec<Measure>,
+    /// The broker's process, whose CPU time and memory are read from /proc.
+    #[arg(long, value_name = "PID")]
+    pid: Option<u32>,
+    /// One JSON object a line instead of text.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    kafka: KafkaOptions,
+}
+
+/// A thing that can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Measure {
+    /// As fast as the broker takes it.
+    Produce,
+    /// What was produced, read back from the beginning.
+    Consume,
+    /// One message in flight.
+    Latency,
+}
+
+impl BenchOptions {
+    fn wants(&self, measure: Measure) -> bool {
+        self.only.is_empty() || self.only.contains(&measure)
+    }
+}
+
+/// One measurement; absent figures were not asked for.
+#[derive(Debug, Serialize)]
+struct Figures {
+    measure: Measure,
+    size_bytes: usize,
+    messages: u64,
+    seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<latency::Percentiles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broker: Option<process::Cost>,
+}
+
+impl Figures {
+    fn megabytes(&self) -> f64 {
+        self.messages as f64 * self.size_bytes as f64 / 1e6
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = format!("{:?}", self.measure).to_lowercase();
+        write!(f, "{name:<8} {:>6} B", self.size_bytes)?;
+        match &self.latency_ms {
+            Some(latency) => write!(
+                f,
+                "  p50 {:.3} ms, p99 {:.3} ms, p99.9 {:.3} ms",
+                latency.p50, latency.p99, latency.p999
+            )?,
+            None => {
+                let per_second = self.messages as f64 / self.seconds;
+                write!(
+                    f,
+                    "  {per_second:>10.0} msg/s  {:>7.1} MB/s",
+                    self.megabytes() / self.seconds
+                )?;
+            }
+        }
+        if let Some(broker) = &self.broker {
+            write!(f, "  broker {:.2} CPU s", broker.cpu_seconds)?;
+            if self.latency_ms.is_none() {
+                write!(f, " ({:.2} s/GB)", broker.cpu_seconds / (self.megabytes() / 1e3))?;
+            }
+            write!(f, ", RSS {:.1} MiB", broker.rss_mib)?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs the measurements and prints a line for each.
+pub(crate) async fn run(options: BenchOptions, shutdown: CancellationToken) -> anyhow::Result<ExitCode> {
+    tickertape_client::wait_for_broker(&options.kafka, &shutdown).await?;
+    let process = options.pid.map(Process::open).transpose()?;
+    let admin: AdminClient<DefaultClientContext> = options.kafka.client_config(&[])?.create()?;
+    let admin_options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
+    for &size_bytes in &options.sizes {
+        if shutdown.is_cancelled() {
+            break;
+        }
+        let topic = format!("tickertape-bench-{}-{size_bytes}", std::process::id());
+        let new = NewTopic::new(&topic, options.partitions, TopicReplication::Fixed(-1));
+        for created in admin.create_topics([&new], &admin_options).await? {
+            created.map_err(|(name, code)| anyhow::anyhow!("cannot create topic `{name}`: {code}"))?;
+        }
+        let measured = tokio::task::block_in_place(|| measure(&options, &topic, size_bytes, process.as_ref()));
+        admin
+            .delete_topics(&[&topic], &admin_options)
+            .await
+            .context("cannot delete the benchmark's topic")?;
+        measured?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure(options: &BenchOptions, topic: &str, size_bytes: usize, process: Option<&Process>) -> anyhow::Result<()> {
+    let messages = (options.megabytes * 1_000_000 / size_bytes.max(1) as u64).max(1);
+    let print = |figures: Figures| -> anyhow::Result<()> {
+        if options.json {
+            println!("{}", serde_json::to_string(&figures)?);
+        } else {
+            println!("{figures}");
+        }
+        Ok(())
+    };
+    let producing = options.wants(Measure::Produce) || options.wants(Measure::Consume);
+    if producing {
+        // The first connection, the first segment and the first pages are not what is measured.
+        throughput::produce(options, topic, size_bytes, messages / 20 + 1)?;
+        let (seconds, broker) = process::around(process, || throughput::produce(options, topic, size_bytes, messages))?;
+        if options.wants(Measure::Produce) {
+            print(Figures {
+                measure: Measure::Produce,
+                size_bytes,
+                messages,
+                seconds,
+                latency_ms: None,
+                broker,
+            })?;
+        }
+    }
+    if options.wants(Measure::Consume) {
+        let messages = messages + messages / 20 + 1;
+        let (seconds, broker) = process::around(process, || throughput::consume(options, topic, messages))?;
+        print(Figures {
+            measure: Measure::Consume,
+            size_bytes,
+            messages,
+            seconds,
+            latency_ms: None,
+            broker,
+        })?;
+    }
+    if options.wants(Measure::Latency) {
+        let mut latencies = Vec::new();
+        let (seconds, broker) = process::around(process, || {
+            latencies = latency::one_in_flight(options, topic, size_bytes)?;
+            Ok(())
+        })?;
+        let messages = latencies.len() as u64;
+        let latency_ms = latency::Percentiles::of(latencies);
+        print(Figures {
+            measure: Measure::Latency,
+            size_bytes,
+            messages,
+            seconds,
+            latency_ms,
+            broker,
+        })?;
+    }
+    Ok(())
+}
