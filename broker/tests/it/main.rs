@@ -1,5 +1,8 @@
 //! The broker from outside: over its wire format, and over real sockets.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod docs;
 mod support;
 mod wire;
 

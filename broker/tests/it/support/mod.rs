@@ -2,6 +2,7 @@
 
 pub(crate) mod alloc;
 #[allow(dead_code, reason = "not every test needs every call")]
+#[allow(dead_code, reason = "its users come with the broker")]
 pub(crate) mod client;
 pub(crate) mod codecs;
 pub(crate) mod generate;
