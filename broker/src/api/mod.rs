@@ -21,6 +21,17 @@ use crate::broker::BrokerState;
 use crate::log::FileChunk;
 
 pub(crate) mod api_versions;
+mod delete_groups;
+mod describe_groups;
+mod find_coordinator;
+mod heartbeat;
+mod join_group;
+mod leave_group;
+mod list_groups;
+mod offset_commit;
+mod offset_delete;
+mod offset_fetch;
+mod sync_group;
 
 /// What a handler may know about the request beyond its body. One per connection; the per-request fields are set anew for
 /// each frame.
@@ -159,7 +170,18 @@ macro_rules! api {
 
 /// Every API that is served, in key order.
 pub(crate) static TABLE: &[Api] = &[
-    api!(ApiVersions, 0..=4, api_versions), //
+    api!(OffsetCommit, 2..=9, offset_commit),
+    api!(OffsetFetch, 1..=9, offset_fetch),
+    api!(FindCoordinator, 0..=6, find_coordinator),
+    api!(JoinGroup, 0..=9, join_group),
+    api!(Heartbeat, 0..=4, heartbeat),
+    api!(LeaveGroup, 0..=5, leave_group),
+    api!(SyncGroup, 0..=5, sync_group),
+    api!(DescribeGroups, 0..=6, describe_groups),
+    api!(ListGroups, 0..=5, list_groups),
+    api!(ApiVersions, 0..=4, api_versions),
+    api!(DeleteGroups, 0..=2, delete_groups),
+    api!(OffsetDelete, 0..=0, offset_delete),
 ];
 
 /// The row of an API key, if it is served.
