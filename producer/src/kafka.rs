@@ -1,5 +1,6 @@
 //! The way into Kafka: topics that exist, a bounded queue, and every message accounted for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,7 @@ impl Outlet {
         let config = options.client_config(&defaults)?;
         let deliveries = Deliveries {
             stats,
+            is_away: AtomicBool::new(false),
             away: Mutex::default(),
             failure: Mutex::default(),
         };
@@ -112,6 +114,8 @@ impl Outlet {
 
 struct Deliveries {
     stats: Arc<Stats>,
+    /// Whether there is something in `away`, without its lock.
+    is_away: AtomicBool,
     away: Mutex<Option<Away>>,
     failure: Mutex<Option<String>>,
 }
@@ -127,6 +131,9 @@ struct Away {
 impl Deliveries {
     /// Says that the broker is away, with a pause that doubles between two sayings.
     fn say_away(&self) {
+        if !self.is_away.load(Ordering::Relaxed) {
+            return;
+        }
         let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(away) = &mut *away else {
             return;
@@ -141,6 +148,7 @@ impl Deliveries {
     }
 
     fn back(&self) {
+        self.is_away.store(false, Ordering::Relaxed);
         let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(away) = away.take() {
             let seconds = clock::now().duration_since(away.since).as_secs();
@@ -158,6 +166,7 @@ impl ClientContext for Deliveries {
     fn error(&self, error: KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AllBrokersDown) => {
+                self.is_away.store(true, Ordering::Relaxed);
                 let now = clock::now();
                 let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
                 away.get_or_insert_with(|| Away {
@@ -182,8 +191,9 @@ impl ProducerContext for Deliveries {
         match result {
             Ok(_) => {
                 self.stats.acknowledge();
-                // One message a batch would do, but a lock that nobody else wants costs next to nothing.
-                self.back();
+                if self.is_away.load(Ordering::Relaxed) {
+                    self.back();
+                }
             }
             Err((error, message)) => {
                 self.stats.fail();

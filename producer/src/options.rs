@@ -105,7 +105,7 @@ Examples:
 
 It ends by saying how many events were acknowledged; anything unacknowledged is an error.";
 
-/// The options of `tickertape produce`: historical prices, played to Kafka as a live feed.
+/// Play historical prices to Kafka as a live market feed.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLE)]
 pub struct ProduceOptions {
@@ -322,6 +322,17 @@ mod tests {
         );
         assert!(Command::try_parse_from(["produce", "--speed", "-3"]).is_err());
         assert!(Command::try_parse_from(["produce", "--speed", "NaN"]).is_err());
+    }
+
+    #[test]
+    fn help_shows_a_worked_example() {
+        let help = <Command as clap::CommandFactory>::command()
+            .render_long_help()
+            .to_string();
+        assert!(
+            help.contains("tickertape produce --feed ticks --symbols AAPL,IBM"),
+            "{help}"
+        );
     }
 
     #[test]

@@ -96,7 +96,7 @@ pub async fn run(options: ProduceOptions, shutdown: CancellationToken, progress:
         .await
         .context("the feed's thread")?;
     let after = Totals::of(&stats);
-    summary.elapsed = started.elapsed();
+    summary.elapsed = clock::now().duration_since(started);
     summary.produced = after.produced - before.produced;
     summary.acknowledged = after.acknowledged - before.acknowledged;
     summary.bytes = after.bytes - before.bytes;
@@ -279,7 +279,7 @@ impl Player {
             }
         }
         if let Some(since) = full_since {
-            self.pace.stalled(since.elapsed());
+            self.pace.stalled(clock::now().duration_since(since));
         }
         Ok(Next::GoOn)
     }

@@ -56,11 +56,10 @@ impl Sample {
         event.stream = Stream::Main;
         event.symbol = row.symbol;
         event.event_time_ms = (self.clock)();
-        event.market_ms = (self.interval * u32::try_from(self.index).unwrap_or(u32::MAX))
-            .as_millis()
-            .try_into()
-            .unwrap_or(u64::MAX);
-        event.day = 0;
+        let market_ns = self.interval.as_nanos().saturating_mul(u128::from(self.index));
+        event.market_ms = u64::try_from(market_ns / 1_000_000).unwrap_or(u64::MAX);
+        // There are no days here, so none to be played at full speed.
+        event.day = u32::MAX;
         event.price = row.close;
         event.json.extend_from_slice(row.json.as_bytes());
         write_end(&mut event.json, event.event_time_ms, self.index);

@@ -1,8 +1,16 @@
 //! Whole runs, against a broker and without one.
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use serde_json::Value;
 use tickertape_client::{KafkaOptions, Progress, UsageError, exit_code};
-use tickertape_producer::{FeedKind, ProduceOptions, run};
+use tickertape_producer::{FeedKind, ProduceOptions, Rate, Speed, run};
 use tokio_util::sync::CancellationToken;
 
 /// Options for a broker that is not there.
@@ -58,4 +66,242 @@ async fn what_cannot_be_is_told_before_any_waiting() {
     ] {
         assert!(error.chain().any(|cause| cause.is::<UsageError>()), "{error:#}");
     }
+}
+
+/// Every message of a topic, as (partition, key, value), each partition in order.
+fn read_back(servers: &str, topic: &str) -> Vec<(i32, String, Value)> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .set("group.id", "reader")
+        .set("enable.partition.eof", "true")
+        .create()
+        .unwrap();
+    let metadata = consumer.fetch_metadata(Some(topic), LONG).unwrap();
+    let partitions = metadata.topics()[0].partitions();
+    let mut all = TopicPartitionList::new();
+    for partition in partitions {
+        all.add_partition_offset(topic, partition.id(), Offset::Beginning)
+            .unwrap();
+    }
+    consumer.assign(&all).unwrap();
+    let (mut messages, mut ended) = (Vec::new(), 0);
+    while ended < partitions.len() {
+        match consumer.poll(LONG).expect("a message or the end of a partition") {
+            Ok(message) => {
+                let key = String::from_utf8(message.key().unwrap().to_vec()).unwrap();
+                let value = serde_json::from_slice(message.payload().unwrap()).unwrap();
+                messages.push((message.partition(), key, value));
+            }
+            Err(KafkaError::PartitionEOF(_)) => ended += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    messages.sort_by_key(|(partition, ..)| *partition);
+    messages
+}
+
+/// Longer than any wait that a test that passes needs.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Messages are keyed by symbol, each symbol stays in one partition and in order, and every `seq` from 0 is
+/// there once.
+fn assert_whole(messages: &[(i32, String, Value)], number: usize) {
+    let mut seqs: Vec<u64> = Vec::new();
+    let mut of_symbol: HashMap<&str, (i32, u64)> = HashMap::new();
+    for (partition, key, value) in messages {
+        let seq = value["seq"].as_u64().unwrap();
+        assert_eq!(value["symbol"], key.as_str());
+        if let Some((home, before)) = of_symbol.insert(key, (*partition, seq)) {
+            assert_eq!(home, *partition, "{key} is in two partitions");
+            assert!(before < seq, "{key}: {seq} comes after {before}");
+        }
+        seqs.push(seq);
+    }
+    seqs.sort_unstable();
+    assert!(
+        seqs.iter().copied().eq(0..number as u64),
+        "{} of {number} messages",
+        seqs.len()
+    );
+}
+
+fn cluster() -> MockCluster<'static, DefaultProducerContext> {
+    let cluster = MockCluster::new(1).unwrap();
+    for topic in ["prices", "bars", "ticks"] {
+        cluster.create_topic(topic, 3, 1).unwrap();
+    }
+    cluster
+}
+
+fn ticks(servers: &str) -> ProduceOptions {
+    ProduceOptions {
+        feed: FeedKind::Ticks,
+        ticks_per_day: 100,
+        to: "2000-03-31".parse().ok(),
+        speed: Some(Speed::Max),
+        kafka: KafkaOptions::at(servers),
+        ..ProduceOptions::default()
+    }
+}
+
+/// 23 days, of AAPL, IBM and MSFT.
+const BARS: usize = 69;
+
+#[tokio::test]
+async fn ticks_and_bars_arrive_whole_keyed_and_in_order() {
+    let cluster = cluster();
+    let options = ticks(&cluster.bootstrap_servers());
+    let stats = Arc::clone(&options.stats);
+    let progress = Progress::hidden();
+    let summary = run(options, CancellationToken::new(), progress.clone()).await.unwrap();
+    let events = BARS as u64 * 101;
+    assert_eq!((summary.produced, summary.acknowledged), (events, events));
+    assert_eq!(
+        (stats.acknowledged(), stats.failed(), progress.done()),
+        (events, 0, events)
+    );
+    assert!(
+        summary
+            .to_string()
+            .starts_with("6969 events to ticks and bars: 6969 acknowledged in "),
+        "{summary}"
+    );
+    let quotes = stats.quotes();
+    assert_eq!(quotes.len(), 3);
+    assert_eq!((quotes[0].symbol.as_str(), quotes[0].last), ("AAPL", 135.81));
+    assert_whole(&read_back(&cluster.bootstrap_servers(), "ticks"), BARS * 100);
+    assert_whole(&read_back(&cluster.bootstrap_servers(), "bars"), BARS);
+}
+
+#[tokio::test]
+async fn a_later_run_goes_on_where_one_was_stopped() {
+    let cluster = cluster();
+    let options = ticks(&cluster.bootstrap_servers());
+    let first = ProduceOptions {
+        max_events: Some(1234),
+        ..options.clone()
+    };
+    let first = run(first, CancellationToken::new(), Progress::hidden()).await.unwrap();
+    assert_eq!(first.acknowledged, 1234);
+
+    // The second is stopped in the middle, by whoever waits for its first events.
+    let shutdown = CancellationToken::new();
+    let second = ProduceOptions {
+        start: first.position,
+        rate: Some(Rate::PerSecond(2000.0)),
+        stats: Arc::default(),
+        ..options.clone()
+    };
+    let (stats, stop) = (Arc::clone(&second.stats), shutdown.clone());
+    let running = tokio::spawn(run(second, shutdown, Progress::hidden()));
+    while stats.acknowledged() == 0 {
+        tokio::task::yield_now().await;
+    }
+    stop.cancel();
+    let second = running.await.unwrap().unwrap();
+    assert!(second.acknowledged > 0);
+    assert_eq!(second.acknowledged, second.produced);
+
+    let third = ProduceOptions {
+        start: second.position,
+        ..options
+    };
+    let third = run(third, CancellationToken::new(), Progress::hidden()).await.unwrap();
+    assert!(third.acknowledged > 0);
+    assert_whole(&read_back(&cluster.bootstrap_servers(), "ticks"), BARS * 100);
+    assert_whole(&read_back(&cluster.bootstrap_servers(), "bars"), BARS);
+}
+
+#[tokio::test]
+async fn a_full_queue_slows_the_feed_and_drops_nothing() {
+    let cluster = cluster();
+    let mut options = ticks(&cluster.bootstrap_servers());
+    options.kafka.properties = vec![
+        ("queue.buffering.max.messages".to_owned(), "50".to_owned()),
+        ("compression.codec".to_owned(), "zstd".to_owned()),
+    ];
+    let summary = run(options, CancellationToken::new(), Progress::hidden())
+        .await
+        .unwrap();
+    assert_eq!(summary.acknowledged, BARS as u64 * 101);
+    assert_whole(&read_back(&cluster.bootstrap_servers(), "ticks"), BARS * 100);
+}
+
+#[tokio::test]
+async fn a_broker_that_goes_away_and_comes_back_gets_everything_once() {
+    let cluster = cluster();
+    let options = ProduceOptions {
+        rate: Some(Rate::PerSecond(5000.0)),
+        ..ticks(&cluster.bootstrap_servers())
+    };
+    let stats = Arc::clone(&options.stats);
+    let running = tokio::spawn(run(options, CancellationToken::new(), Progress::hidden()));
+    while stats.acknowledged() < 100 {
+        tokio::task::yield_now().await;
+    }
+    cluster.broker_down(1).unwrap();
+    let produced = stats.produced();
+    while stats.produced() < produced + 500 {
+        tokio::task::yield_now().await;
+    }
+    cluster.broker_up(1).unwrap();
+    let summary = running.await.unwrap().unwrap();
+    assert_eq!(summary.acknowledged, BARS as u64 * 101);
+    assert_whole(&read_back(&cluster.bootstrap_servers(), "ticks"), BARS * 100);
+}
+
+#[tokio::test]
+async fn a_broker_that_stays_away_is_an_error_that_counts_what_is_missing() {
+    let cluster = cluster();
+    let mut options = ticks(&cluster.bootstrap_servers());
+    options.kafka.timeout = Duration::from_secs(2);
+    options.rate = Some(Rate::PerSecond(3000.0));
+    let stats = Arc::clone(&options.stats);
+    let running = tokio::spawn(run(options, CancellationToken::new(), Progress::hidden()));
+    while stats.acknowledged() < 100 {
+        tokio::task::yield_now().await;
+    }
+    cluster.broker_down(1).unwrap();
+    let error = running.await.unwrap().unwrap_err();
+    let text = format!("{error:#}");
+    assert!(
+        text.contains(&format!("of {} events were not acknowledged", stats.produced())),
+        "{text}"
+    );
+    assert_eq!(stats.produced(), stats.acknowledged() + stats.failed());
+    assert_eq!(exit_code(&error), 1);
+}
+
+#[tokio::test]
+async fn an_event_that_is_too_large_is_an_error() {
+    let cluster = cluster();
+    let mut options = ticks(&cluster.bootstrap_servers());
+    options.kafka.properties = vec![("message.max.bytes".to_owned(), "1000".to_owned())];
+    let csv = tempfile::NamedTempFile::new().unwrap();
+    let note = "x".repeat(2000);
+    std::fs::write(csv.path(), format!("symbol,date,note\nA,2012-06-01,{note}\n")).unwrap();
+    let options = ProduceOptions {
+        feed: FeedKind::Bars,
+        input: Some(csv.path().display().to_string()),
+        to: None,
+        ..options
+    };
+    let text = format!("{:#}", fails(options).await);
+    assert!(text.contains("for topic bars"), "{text}");
+}
+
+#[tokio::test]
+async fn properties_that_exclude_each_other_are_named() {
+    let cluster = cluster();
+    let mut options = ticks(&cluster.bootstrap_servers());
+    let property = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    options.kafka.properties = vec![property("acks", "1"), property("enable.idempotence", "true")];
+    let error = fails(options.clone()).await;
+    assert_eq!(exit_code(&error), 2, "{error:#}");
+    // Fewer acknowledgements alone are an honest wish.
+    options.kafka.properties.truncate(1);
+    let summary = run(options, CancellationToken::new(), Progress::hidden())
+        .await
+        .unwrap();
+    assert_eq!(summary.acknowledged, BARS as u64 * 101);
 }
