@@ -7,7 +7,8 @@
 //! | 3 | lz4 | the LZ4 frame format |
 //! | 4 | zstd | one zstd frame or several |
 //!
-//! A peer's bytes never expand beyond the caller's limit, nor does a declared size alone allocate anything.
+//! A peer's bytes never expand beyond the caller's limit. What a frame merely declares costs at most the codec's own
+//! working memory (a few blocks of 4 MiB for lz4, a window for zstd), for as long as it is expanded.
 
 use std::io::{Read, Write};
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use tickertape_broker::wire::compression::{Compression, compress, decompress};
 use tickertape_broker::wire::guard;
 use tickertape_broker::wire::shapes::{self, Message};
 
@@ -118,6 +119,23 @@ proptest! {
                 let _ = take(message, codec, version, &bytes);
             }
         });
+    }
+
+    #[test]
+    fn a_broken_batch_expands_within_its_limit(seed: u64) {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        for codec in Compression::ALL {
+            let mut packed = compress(codec, &b"tick tock ".repeat(300)).unwrap();
+            for byte in 0..packed.len().min(24) {
+                let kept = packed[byte];
+                packed[byte] = rng.random();
+                let (expanded, allocated) = largest_during(|| decompress(codec, &packed, 64 << 10));
+                assert!(expanded.is_err() || expanded.is_ok_and(|bytes| bytes.len() <= 64 << 10));
+                // The frame of a codec may ask for blocks of up to 4 MiB, and gets room for two and a window.
+                assert!(allocated <= 9 << 20, "{codec:?} allocates {allocated}: {packed:02x?}");
+                packed[byte] = kept;
+            }
+        }
     }
 
     #[test]

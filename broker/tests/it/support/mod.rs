@@ -1,7 +1,6 @@
 //! What the tests share: a counting allocator, a raw client, made-up messages, and the decoder for each of them.
 
 pub(crate) mod alloc;
-#[allow(dead_code, reason = "not every test needs every call")]
 #[allow(dead_code, reason = "its users come with the broker")]
 pub(crate) mod client;
 pub(crate) mod codecs;
