@@ -111,18 +111,14 @@ fn check_property(name: &str, value: &str) -> Result<(), UsageError> {
                 "-X {name}={value}: no such property \"{name}\"{hint}"
             )))
         }
-        Err(KafkaError::ClientConfig(_, text, ..)) => {
-            Err(UsageError(format!("-X {name}={value}: {}", text.trim())))
-        }
+        Err(KafkaError::ClientConfig(_, text, ..)) => Err(UsageError(format!("-X {name}={value}: {}", text.trim()))),
         Err(other) => Err(UsageError(format!("-X {name}={value}: {other}"))),
     }
 }
 
 fn parse_property(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() => {
-            Ok((name.trim().to_owned(), value.to_owned()))
-        }
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
         _ => Err("a property is given as name=value".to_owned()),
     }
 }
@@ -146,14 +142,7 @@ mod tests {
     #[test]
     fn options_parse() {
         assert_eq!(parse(&[]), KafkaOptions::default());
-        let options = parse(&[
-            "--bootstrap-servers",
-            "a:1,b:2",
-            "-X",
-            "acks=1",
-            "--timeout",
-            "5m",
-        ]);
+        let options = parse(&["--bootstrap-servers", "a:1,b:2", "-X", "acks=1", "--timeout", "5m"]);
         assert_eq!(options.bootstrap_server, "a:1,b:2");
         assert_eq!(options.properties, [("acks".to_owned(), "1".to_owned())]);
         assert_eq!(options.timeout, Duration::from_secs(300));
@@ -164,9 +153,7 @@ mod tests {
     #[test]
     fn what_the_user_gives_wins_under_each_name_of_a_property() {
         let options = parse(&["-X", "queue.buffering.max.ms=7", "-X", "linger.ms=9"]);
-        let config = options
-            .client_config(&[("linger.ms", "5"), ("acks", "all")])
-            .unwrap();
+        let config = options.client_config(&[("linger.ms", "5"), ("acks", "all")]).unwrap();
         let map = config.config_map();
         assert_eq!(map.get("linger.ms"), Some(&"9"));
         assert_eq!(map.get("queue.buffering.max.ms"), None);
@@ -186,9 +173,7 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_named() {
-        let error = parse(&["-X", "linger.ms=soon"])
-            .client_config(&[])
-            .unwrap_err();
+        let error = parse(&["-X", "linger.ms=soon"]).client_config(&[]).unwrap_err();
         let text = error.to_string();
         assert!(
             text.starts_with("-X linger.ms=soon: ") && text.contains("queue.buffering.max.ms"),

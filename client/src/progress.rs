@@ -88,11 +88,7 @@ impl Progress {
         if let Showing::Bar(bar) = &*self.showing {
             bar.set_message(message.clone());
         }
-        *self
-            .shared
-            .message
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = message;
+        *self.shared.message.lock().unwrap_or_else(PoisonError::into_inner) = message;
     }
 
     /// How much is done.
@@ -190,10 +186,7 @@ fn lines(shared: &Arc<Shared>) -> Option<JoinHandle<()>> {
             (before, at) = (done, Instant::now());
         }
     };
-    std::thread::Builder::new()
-        .name("progress".to_owned())
-        .spawn(work)
-        .ok()
+    std::thread::Builder::new().name("progress".to_owned()).spawn(work).ok()
 }
 
 fn bar(name: &str, unit: &str, total: Option<u64>) -> ProgressBar {
@@ -214,13 +207,10 @@ fn style(bounded: bool) -> ProgressStyle {
     };
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .with_key(
-            "rate",
-            |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-                // An error here is the terminal's.
-                let _ = write!(out, "{}/s", grouped(state.per_sec() as u64));
-            },
-        )
+        .with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // An error here is the terminal's.
+            let _ = write!(out, "{}/s", grouped(state.per_sec() as u64));
+        })
 }
 
 fn line(name: &str, unit: &str, done: u64, total: u64, rate: f64, message: &str) -> String {
@@ -262,14 +252,8 @@ mod tests {
             line("produce", "events", 1_234_567, 2_000_000, 255_145.3, "AAPL"),
             "produce: 1,234,567 of 2,000,000 events, 255,145/s, 3s left (AAPL)"
         );
-        assert_eq!(
-            line("produce", "events", 7, 0, 0.0, ""),
-            "produce: 7 events, 0/s"
-        );
-        assert_eq!(
-            line("produce", "events", 9, 9, 3.0, ""),
-            "produce: 9 of 9 events, 3/s"
-        );
+        assert_eq!(line("produce", "events", 7, 0, 0.0, ""), "produce: 7 events, 0/s");
+        assert_eq!(line("produce", "events", 9, 9, 3.0, ""), "produce: 9 of 9 events, 3/s");
     }
 
     #[test]

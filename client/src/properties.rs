@@ -81,11 +81,7 @@ pub(crate) fn known() -> BTreeSet<String> {
 ///
 /// # Safety
 /// `dump` must be what librdkafka returned with this `count`, and must not be used afterwards.
-unsafe fn take_names(
-    dump: *mut *const std::ffi::c_char,
-    count: usize,
-    names: &mut BTreeSet<String>,
-) {
+unsafe fn take_names(dump: *mut *const std::ffi::c_char, count: usize, names: &mut BTreeSet<String>) {
     for place in (0..count).step_by(2) {
         // SAFETY: `place` is below `count`, and each name is a C string of librdkafka's.
         let name = unsafe { CStr::from_ptr(*dump.add(place)) };
@@ -109,11 +105,7 @@ mod tests {
             let mut config = ClientConfig::new();
             config.set(name, "");
             if let Err(KafkaError::ClientConfig(result, text, ..)) = config.create_native_config() {
-                assert_ne!(
-                    result,
-                    RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN,
-                    "{name}: {text}"
-                );
+                assert_ne!(result, RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, "{name}: {text}");
             }
         }
     }

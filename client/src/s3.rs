@@ -34,12 +34,7 @@ const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 #[command(next_help_heading = "S3 options")]
 pub struct S3Options {
     /// The store's URL, when it isn't Amazon S3: `http://127.0.0.1:9000` for `tickertape s3`.
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "AWS_ENDPOINT_URL_S3",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "URL", env = "AWS_ENDPOINT_URL_S3", hide_env_values = true)]
     pub s3_endpoint: Option<String>,
 
     /// The AWS region [default: that of the profile or instance; us-east-1 with --s3-endpoint].
@@ -82,10 +77,7 @@ impl S3Options {
 
     /// The endpoint in force, if it isn't Amazon's: the option, else `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> Option<String> {
-        let given = self
-            .s3_endpoint
-            .clone()
-            .filter(|endpoint| !endpoint.is_empty());
+        let given = self.s3_endpoint.clone().filter(|endpoint| !endpoint.is_empty());
         given.or_else(|| {
             std::env::var("AWS_ENDPOINT_URL")
                 .ok()
@@ -101,23 +93,16 @@ impl S3Options {
         let endpoint = self.endpoint();
         if let Some(got) = &endpoint {
             let parsed = url::Url::parse(got).ok();
-            if !parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            {
+            if !parsed.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
                 return Err(S3OptionError::Endpoint { got: got.clone() });
             }
         }
         let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(
-                tls::rustls_provider::CryptoMode::Ring,
-            ))
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http.clone())
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_TIMEOUT)
-                    .build(),
-            );
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build());
         if let Some(profile) = &self.profile {
             loader = loader.profile_name(profile);
         }
@@ -130,8 +115,7 @@ impl S3Options {
                 .credentials_provider(self.own_store_credentials(http));
             if self.region.is_none() {
                 // Asked before the default chain, which would wait for an instance's metadata service.
-                let region =
-                    std::env::var("AWS_DEFAULT_REGION").unwrap_or_else(|_| LOCAL_REGION.to_owned());
+                let region = std::env::var("AWS_DEFAULT_REGION").unwrap_or_else(|_| LOCAL_REGION.to_owned());
                 loader = loader.region(Region::new(region));
             }
         }
@@ -156,10 +140,7 @@ impl S3Options {
     }
 
     /// Environment, then profile, then the embedded server's keys.
-    fn own_store_credentials(
-        &self,
-        http: aws_sdk_s3::config::SharedHttpClient,
-    ) -> CredentialsProviderChain {
+    fn own_store_credentials(&self, http: aws_sdk_s3::config::SharedHttpClient) -> CredentialsProviderChain {
         let context = ProviderConfig::without_region().with_http_client(http);
         let mut profile = ProfileFileCredentialsProvider::builder().configure(&context);
         if let Some(name) = &self.profile {
@@ -172,12 +153,9 @@ impl S3Options {
             None,
             "embedded server",
         );
-        CredentialsProviderChain::first_try(
-            "Environment",
-            EnvironmentVariableCredentialsProvider::new(),
-        )
-        .or_else("Profile", profile.build())
-        .or_else("Embedded", local)
+        CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new())
+            .or_else("Profile", profile.build())
+            .or_else("Embedded", local)
     }
 }
 
@@ -215,17 +193,14 @@ impl FromStr for S3Url {
     type Err = S3OptionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || S3OptionError::Url {
-            got: text.to_owned(),
-        };
+        let bad = || S3OptionError::Url { got: text.to_owned() };
         let rest = text
             .strip_prefix("s3://")
             .or_else(|| text.strip_prefix("s3a://"))
             .ok_or_else(bad)?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let prefix = prefix.trim_matches('/');
-        if bucket.is_empty() || prefix.split('/').any(|part| part.is_empty()) && !prefix.is_empty()
-        {
+        if bucket.is_empty() || prefix.split('/').any(|part| part.is_empty()) && !prefix.is_empty() {
             return Err(bad());
         }
         Ok(Self {
@@ -259,27 +234,14 @@ mod tests {
         ] {
             let url: S3Url = text.parse().unwrap();
             assert_eq!(
-                (
-                    url.bucket.as_str(),
-                    url.prefix.as_str(),
-                    url.to_string().as_str()
-                ),
+                (url.bucket.as_str(), url.prefix.as_str(), url.to_string().as_str()),
                 (bucket, prefix, shown)
             );
         }
-        for text in [
-            "",
-            "lake/a",
-            "s3://",
-            "s3:///a",
-            "http://lake/a",
-            "s3://lake/a//b",
-        ] {
+        for text in ["", "lake/a", "s3://", "s3:///a", "http://lake/a", "s3://lake/a//b"] {
             assert_eq!(
                 text.parse::<S3Url>(),
-                Err(S3OptionError::Url {
-                    got: text.to_owned()
-                }),
+                Err(S3OptionError::Url { got: text.to_owned() }),
                 "{text}"
             );
         }
@@ -298,10 +260,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_endpoint_that_is_no_url_is_named() {
-        let error = S3Options::at("localhost:9000")
-            .sdk_config()
-            .await
-            .unwrap_err();
+        let error = S3Options::at("localhost:9000").sdk_config().await.unwrap_err();
         assert!(error.to_string().contains("localhost:9000"), "{error}");
     }
 

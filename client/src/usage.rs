@@ -14,11 +14,7 @@ impl UsageError {
 
     /// `no such <kind> "<wanted>"`, with the nearest of the `known` names or, when none is near and they are
     /// few, all of them.
-    pub fn unknown<'a>(
-        kind: &str,
-        wanted: &str,
-        known: impl IntoIterator<Item = &'a str>,
-    ) -> UsageError {
+    pub fn unknown<'a>(kind: &str, wanted: &str, known: impl IntoIterator<Item = &'a str>) -> UsageError {
         let known: Vec<&str> = known.into_iter().collect();
         let hint = match nearest(wanted, known.iter().copied()) {
             Some(near) => format!("; did you mean \"{near}\"?"),
@@ -89,8 +85,7 @@ mod tests {
 
     #[test]
     fn a_usage_error_is_found_below_its_context() {
-        let usage: anyhow::Result<()> =
-            Err(UsageError::new("no")).context("reading").context("run");
+        let usage: anyhow::Result<()> = Err(UsageError::new("no")).context("reading").context("run");
         assert_eq!(usage.map_err(|error| exit_code(&error)), Err(2));
         assert_eq!(exit_code(&anyhow::anyhow!("disk on fire")), 1);
     }

@@ -63,18 +63,13 @@ impl Cluster {
 /// # Errors
 /// A [`UsageError`] for a property that cannot be; any other error when no broker has answered within
 /// [`KafkaOptions::timeout`].
-pub async fn wait_for_broker(
-    options: &KafkaOptions,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<Option<Cluster>> {
+pub async fn wait_for_broker(options: &KafkaOptions, shutdown: &CancellationToken) -> anyhow::Result<Option<Cluster>> {
     let mut config = options.client_config(&[
         ("reconnect.backoff.max.ms", "1000"),
         ("socket.connection.setup.timeout.ms", "5000"),
     ])?;
     config.set_log_level(RDKafkaLogLevel::Emerg);
-    let asker: BaseProducer<Asker> = config
-        .create_with_context(Asker::default())
-        .map_err(creation_error)?;
+    let asker: BaseProducer<Asker> = config.create_with_context(Asker::default()).map_err(creation_error)?;
     let asker = Arc::new(asker);
 
     let started = Instant::now();
@@ -83,9 +78,8 @@ pub async fn wait_for_broker(
     loop {
         let left = options.timeout.saturating_sub(started.elapsed());
         let asking = Arc::clone(&asker);
-        let asked = tokio::task::spawn_blocking(move || {
-            ask(&asking, left.clamp(Duration::from_millis(1), ATTEMPT_MAX))
-        });
+        let asked =
+            tokio::task::spawn_blocking(move || ask(&asking, left.clamp(Duration::from_millis(1), ATTEMPT_MAX)));
         let answer = tokio::select! {
             answer = asked => answer?,
             () = shutdown.cancelled() => return Ok(None),
@@ -106,9 +100,7 @@ pub async fn wait_for_broker(
         if waited >= say_after {
             let left = Duration::from_secs((options.timeout - waited).as_secs());
             let left = humantime::format_duration(left);
-            tracing::warn!(
-                "Kafka at {servers} does not answer ({reason}); waiting for it, giving up in {left}"
-            );
+            tracing::warn!("Kafka at {servers} does not answer ({reason}); waiting for it, giving up in {left}");
             say_after = waited + pause;
             pause = (pause * 2).min(PAUSE_MAX);
         }
@@ -126,9 +118,7 @@ fn ask(asker: &BaseProducer<Asker>, timeout: Duration) -> Result<Cluster, String
     let answer = asker.client().fetch_metadata(None, Timeout::After(timeout));
     asker.poll(Duration::ZERO);
     match answer {
-        Ok(metadata) if metadata.brokers().is_empty() => {
-            Err("no broker is in its metadata".to_owned())
-        }
+        Ok(metadata) if metadata.brokers().is_empty() => Err("no broker is in its metadata".to_owned()),
         Ok(metadata) => Ok(Cluster::from_metadata(&metadata)),
         Err(error) => {
             let reason = asker.context().reason.lock();
@@ -184,9 +174,7 @@ mod tests {
             timeout: Duration::from_millis(200),
             ..absent()
         };
-        let error = wait_for_broker(&options, &CancellationToken::new())
-            .await
-            .unwrap_err();
+        let error = wait_for_broker(&options, &CancellationToken::new()).await.unwrap_err();
         let text = error.to_string();
         assert!(text.contains(&options.bootstrap_server), "{text}");
         assert_eq!(crate::exit_code(&error), 1);
@@ -199,6 +187,19 @@ mod tests {
         assert_eq!(wait_for_broker(&absent(), &shutdown).await.unwrap(), None);
     }
 
+    #[tokio::test]
+    async fn tells_the_brokers_and_topics_of_a_cluster_that_answers() {
+        let mock = rdkafka::mocking::MockCluster::new(2).unwrap();
+        mock.create_topic("ticks", 3, 1).unwrap();
+        let options = KafkaOptions::at(mock.bootstrap_servers());
+        let cluster = wait_for_broker(&options, &CancellationToken::new())
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(cluster.brokers.len(), 2);
+        assert_eq!(cluster.topics, BTreeMap::from([("ticks".to_owned(), 3)]));
+    }
+
     #[test]
     fn a_missing_topic_is_named_with_the_nearest() {
         let cluster = Cluster {
@@ -207,9 +208,6 @@ mod tests {
         };
         assert_eq!(cluster.require_topic("ticks"), Ok(()));
         let error = cluster.require_topic("tick").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "no such topic \"tick\"; did you mean \"ticks\"?"
-        );
+        assert_eq!(error.to_string(), "no such topic \"tick\"; did you mean \"ticks\"?");
     }
 }

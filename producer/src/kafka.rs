@@ -41,7 +41,7 @@ pub(crate) struct Outlet {
 
 impl Outlet {
     pub(crate) fn open(options: &KafkaOptions, stats: Arc<Stats>) -> anyhow::Result<Outlet> {
-        let timeout_ms = options.timeout.as_millis().clamp(1, 2_147_483_647).to_string();
+        let timeout_ms = options.timeout.as_millis().clamp(100, 2_147_483_647).to_string();
         let mut defaults = DEFAULTS.to_vec();
         defaults.push(("message.timeout.ms", &timeout_ms));
         // Idempotence needs acks=all: who asks for less does without it.

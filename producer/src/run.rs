@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tickertape_client::{Progress, UsageError, wait_for_broker};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
@@ -69,12 +70,10 @@ pub async fn run(options: ProduceOptions, shutdown: CancellationToken, progress:
     options.check()?;
     // Wrong properties are told before anything is read or waited for.
     options.kafka.client_config(&[])?;
-    let reading = options.clone();
-    let table = tokio::task::spawn_blocking(move || {
-        let input = reading.input();
-        Table::read(input.open()?, &input.name(), &reading.read_options())
-    })
-    .await??;
+    let table = tokio::select! {
+        table = read_table(&options) => table?,
+        () = shutdown.cancelled() => return Ok(Summary::default()),
+    };
 
     let mut summary = Summary {
         topics: options.topics().into_iter().map(str::to_owned).collect(),
@@ -115,6 +114,19 @@ pub async fn run(options: ProduceOptions, shutdown: CancellationToken, progress:
     }
     played?;
     Ok(summary)
+}
+
+/// Reads the input on a thread of its own, which may be left behind: a read of stdin cannot be interrupted,
+/// and must not keep the program from ending.
+async fn read_table(options: &ProduceOptions) -> anyhow::Result<Table> {
+    let (input, read_options) = (options.input(), options.read_options());
+    let (sender, receiver) = oneshot::channel();
+    let read = move || Table::read(input.open()?, &input.name(), &read_options);
+    std::thread::Builder::new()
+        .name("input".to_owned())
+        .spawn(move || sender.send(read()).is_ok())
+        .context("starting a thread")?;
+    receiver.await.context("the thread that reads the input")?
 }
 
 #[derive(Clone, Copy)]
