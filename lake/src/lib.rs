@@ -3,3 +3,4 @@
 pub mod catalog;
 pub mod glue;
 pub mod s3;
+pub mod sql;

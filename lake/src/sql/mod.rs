@@ -1,0 +1,37 @@
+//! SQL over the lake: what Athena does, in this process.
+//!
+//! A query is planned from the catalog, which is read anew for each: the partitions that the `WHERE`
+//! leaves are listed, and nothing else is. DataFusion plans and runs; everything that touches the
+//! store is here: which objects ([`listing`]), with what statistics ([`footers`]), read through which
+//! cache ([`cache`], [`reader`]), and how a file that is older than its table is read as the table's
+//! columns ([`adapter`], [`text`]).
+//!
+//! Promises:
+//! - A query sees every object that was there, in a registered partition, when it began. Caches hold
+//!   only what an ETag names: they are never out of date.
+//! - Every file is read as the table's columns: missing ones are null, narrower types are cast.
+//! - Keys with a part that starts with `_` or `.` do not exist.
+//!
+//! It never writes: neither objects nor the catalog.
+
+mod adapter;
+mod cache;
+mod connection;
+mod engine;
+mod error;
+mod footers;
+mod functions;
+mod listing;
+mod options;
+mod output;
+mod partitions;
+mod provider;
+mod reader;
+mod show;
+mod table;
+mod text;
+
+pub use connection::S3Connection;
+pub use engine::{Engine, QueryOutput};
+pub use options::{CatalogOptions, SqlOptions};
+pub use output::OutputFormat;
