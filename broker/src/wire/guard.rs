@@ -12,10 +12,11 @@
 use super::shapes::{self, Field, Message, Type};
 use super::varint;
 
-/// How many elements of arrays, structures and strings, and how many unknown tagged fields, one message may have in all.
+/// How many elements of arrays and how many tagged fields one message may have in all.
 ///
-/// A structure can take two bytes on the wire and some hundred once decoded; Apache Kafka has no such bound, but this is
-/// far beyond what a client has reason to ask of one broker.
+/// A structure can take two bytes on the wire and some hundred once decoded, and the index of a partition takes four in a
+/// request and fifty in its answer. Apache Kafka has no such bound, but this is far beyond what a client has reason to
+/// ask of one broker.
 pub const ELEMENTS_MAX: usize = 1 << 17;
 
 /// Apache Kafka takes no longer string, whatever its length field could say.
@@ -367,10 +368,10 @@ impl<'a> Walk<'a> {
         if count > remaining / size_min {
             return Err(self.fails(Reason::TooManyElements { count, remaining }));
         }
+        self.spend(count)?;
         if fixed_size(element) > 0 {
             return self.take(count * size_min).map(|_| ());
         }
-        self.spend(count)?;
         let field = self.field;
         for _ in 0..count {
             self.value(element, false, self.flexible)?;
