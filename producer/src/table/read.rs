@@ -257,6 +257,12 @@ impl<'a> Reading<'a> {
             .iter()
             .map(|row| shape.render(row, &self.symbols[row.symbol], self.options.for_ticks))
             .collect();
+        let traded = rows.iter().filter(|row| row.bar.is_some_and(|bar| bar.volume > 0));
+        let untraded = rows.len() - traded.count();
+        if self.options.for_ticks && untraded > 0 {
+            let (name, all) = (self.name, rows.len());
+            tracing::warn!("{name}: {untraded} of {all} rows have no volume or no prices, so no ticks");
+        }
         Ok(Table {
             days: days(&rows),
             symbols: self.symbols,
