@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use kafka_protocol::error::ResponseError;
 
-use crate::metadata::store::StoreError;
+use crate::{metadata::store::StoreError, wire::batch::BatchError};
 
 /// A log that cannot be opened, closed or removed.
 #[derive(Debug, thiserror::Error)]
@@ -27,18 +27,12 @@ pub enum LogError {
 /// A batch that is not appended.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// The bytes are not a whole batch, or its checksum is wrong.
-    #[error("corrupt batch: {0}")]
-    Corrupt(String),
-    /// The batch is whole and says something that a producer may not say.
+    /// The batch is not whole, not of today's format, or says something that a producer may not say.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    /// The batch is whole and does not suit the topic.
     #[error("{0}")]
     InvalidRecord(String),
-    /// Not written in the record format of today (magic 2).
-    #[error("message format {0} is not supported")]
-    UnsupportedFormat(i8),
-    /// A codec that is not known, or not allowed for this version of the request.
-    #[error("compression codec {0} is not supported")]
-    UnsupportedCompression(i16),
     /// Over `max.message.bytes`.
     #[error("a batch of {size_bytes} bytes is over max.message.bytes, which is {max_bytes}")]
     TooLarge {
@@ -97,6 +91,9 @@ pub enum AppendError {
     /// The disk is full; nothing of the batch is visible, and the log takes writes again when there is space.
     #[error("no space left on the disk")]
     DiskFull,
+    /// The file could not be opened; nothing was written and nothing is in doubt.
+    #[error("{0}")]
+    Unwritten(String),
     /// A write or fsync of this log failed earlier, or did now: it takes no more writes.
     #[error("the log is offline: {0}")]
     Offline(String),
@@ -107,10 +104,8 @@ impl AppendError {
     #[must_use]
     pub fn response_error(&self) -> ResponseError {
         match self {
-            Self::Corrupt(_) => ResponseError::CorruptMessage,
+            Self::Batch(error) => error.response_error(),
             Self::InvalidRecord(_) => ResponseError::InvalidRecord,
-            Self::UnsupportedFormat(_) => ResponseError::UnsupportedForMessageFormat,
-            Self::UnsupportedCompression(_) => ResponseError::UnsupportedCompressionType,
             Self::TooLarge { .. } => ResponseError::MessageTooLarge,
             Self::LargerThanSegment { .. } => ResponseError::RecordListTooLarge,
             Self::InvalidTimestamp { .. } => ResponseError::InvalidTimestamp,
@@ -118,7 +113,7 @@ impl AppendError {
             Self::InvalidProducerEpoch { .. } => ResponseError::InvalidProducerEpoch,
             Self::InvalidTransactionState(_) => ResponseError::InvalidTxnState,
             Self::CoordinatorFenced { .. } => ResponseError::TransactionCoordinatorFenced,
-            Self::DiskFull | Self::Offline(_) => ResponseError::KafkaStorageError,
+            Self::DiskFull | Self::Unwritten(_) | Self::Offline(_) => ResponseError::KafkaStorageError,
         }
     }
 }
