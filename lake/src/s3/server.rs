@@ -11,9 +11,9 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{HttpError, HttpResponse};
+use s3s::{HttpError, HttpResponse, S3Result, s3_error};
 use tickertape_client::s3::{LOCAL_ACCESS_KEY_ID, LOCAL_SECRET_ACCESS_KEY};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -148,10 +148,32 @@ impl Front {
     fn new(backend: &Backend, catalog: Arc<dyn Catalog>, config: &ServerConfig) -> Self {
         let (id, secret) = (&config.access_key_id, &config.secret_access_key);
         let mut builder = S3ServiceBuilder::new(backend.clone());
-        builder.set_auth(SimpleAuth::from_single(id.clone(), secret.clone()));
+        builder.set_auth(OneKey {
+            id: id.clone(),
+            secret: secret.as_str().into(),
+        });
         Self {
             s3: builder.build(),
             glue: Endpoint::new(catalog, id, secret),
+        }
+    }
+}
+
+/// The one key that is known.
+struct OneKey {
+    id: String,
+    secret: SecretKey,
+}
+
+#[async_trait::async_trait]
+impl S3Auth for OneKey {
+    async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
+        match access_key == self.id {
+            true => Ok(self.secret.clone()),
+            false => Err(s3_error!(
+                InvalidAccessKeyId,
+                "The AWS Access Key Id you provided does not exist in our records."
+            )),
         }
     }
 }
