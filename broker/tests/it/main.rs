@@ -6,6 +6,7 @@ mod docs;
 mod groups_wire;
 mod support;
 mod wire;
+mod wire_answers;
 
 #[global_allocator]
 static ALLOCATOR: support::alloc::Counting = support::alloc::Counting;

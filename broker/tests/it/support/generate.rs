@@ -242,3 +242,47 @@ impl Maker<'_> {
         }
     }
 }
+
+/// The message whose every field is zero, empty, false or, where it may be, null.
+pub(crate) fn plain(message: &Message, version: i16) -> Vec<u8> {
+    let mut out = Vec::new();
+    plain_fields(message.fields, version, message.flexible.contains(version), &mut out);
+    out
+}
+
+fn plain_fields(fields: &[Field], version: i16, flexible: bool, out: &mut Vec<u8>) {
+    for field in fields {
+        if field.versions.contains(version) && !(flexible && field.tagged.contains(version)) {
+            let null = field.nullable.contains(version);
+            let compact = flexible && !field.inflexible;
+            let width = match &field.ty {
+                Type::Struct(_) if null => {
+                    out.push(0xff);
+                    continue;
+                }
+                Type::Struct(structure) => {
+                    plain_fields(structure.fields, version, flexible, out);
+                    continue;
+                }
+                Type::String | Type::Bytes | Type::Records | Type::Array(_) if compact => {
+                    out.push(u8::from(!null));
+                    continue;
+                }
+                Type::String | Type::Bytes | Type::Records | Type::Array(_) => {
+                    let width = if matches!(field.ty, Type::String) { 2 } else { 4 };
+                    out.extend(std::iter::repeat_n(if null { 0xff } else { 0 }, width));
+                    continue;
+                }
+                Type::Bool | Type::Int8 => 1,
+                Type::Int16 | Type::Uint16 => 2,
+                Type::Int32 | Type::Uint32 => 4,
+                Type::Int64 | Type::Float64 => 8,
+                Type::Uuid => 16,
+            };
+            out.extend(std::iter::repeat_n(0, width));
+        }
+    }
+    if flexible {
+        out.push(0);
+    }
+}

@@ -5,3 +5,4 @@ pub(crate) mod alloc;
 pub(crate) mod client;
 pub(crate) mod codecs;
 pub(crate) mod generate;
+pub(crate) mod seed;
