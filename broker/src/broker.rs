@@ -235,7 +235,11 @@ impl BrokerBuilder {
         };
         let listen = match self.listen {
             Some(address) => address,
-            None => address::listener(&setup.config.string("listeners"))?.unwrap_or_else(|| "127.0.0.1:0".into()),
+            // Kafka's default, port 9092 on every address, is no good where many run in one process.
+            None => match setup.config.given("listeners") {
+                Some(listeners) => address::listener(listeners)?.unwrap_or_else(|| "127.0.0.1:0".into()),
+                None => "127.0.0.1:0".into(),
+            },
         };
         let advertise = match self.advertise {
             Some(address) => Some(address),
