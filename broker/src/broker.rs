@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::channel::oneshot;
+use kafka_protocol::protocol::StrBytes;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
@@ -36,6 +37,10 @@ pub(crate) struct BrokerState {
     pub cluster_id: String,
     /// Where clients are told to connect.
     pub advertised: Advertised,
+    /// `broker.rack`.
+    pub rack: Option<StrBytes>,
+    /// Properties that requests look at, read once.
+    pub limits: Limits,
     /// The data directory.
     pub data_dir: PathBuf,
     /// The broker's properties.
@@ -59,6 +64,13 @@ pub(crate) struct BrokerState {
     /// Runs timers and whatever may block.
     pub background: tokio::runtime::Handle,
     identity: Identity,
+}
+
+/// Properties that every request of a kind looks at. None of them changes while the broker runs.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    /// `fetch.max.bytes`.
+    pub fetch_bytes_max: usize,
 }
 
 impl BrokerState {
@@ -96,6 +108,10 @@ impl BrokerState {
             node_id,
             cluster_id: identity.cluster_id.clone(),
             advertised,
+            rack: setup.config.value("broker.rack").map(StrBytes::from_string),
+            limits: Limits {
+                fetch_bytes_max: setup.config.size("fetch.max.bytes"),
+            },
             data_dir: data_dir.to_owned(),
             config: setup.config.clone(),
             configs,

@@ -21,16 +21,31 @@ use crate::broker::BrokerState;
 use crate::log::FileChunk;
 
 pub(crate) mod api_versions;
+mod create_partitions;
+mod create_topics;
 mod delete_groups;
+mod delete_records;
+mod delete_topics;
+mod describe_cluster;
+mod describe_configs;
 mod describe_groups;
+mod describe_topic_partitions;
+mod fetch;
 mod find_coordinator;
 mod heartbeat;
+mod incremental_alter_configs;
+mod init_producer_id;
 mod join_group;
 mod leave_group;
 mod list_groups;
+mod list_offsets;
+mod metadata;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
+mod offset_for_leader_epoch;
+mod operations;
+mod produce;
 mod sync_group;
 
 /// What a handler may know about the request beyond its body. One per connection; the per-request fields are set anew for
@@ -170,6 +185,10 @@ macro_rules! api {
 
 /// Every API that is served, in key order.
 pub(crate) static TABLE: &[Api] = &[
+    api!(Produce, 3..=13, raw produce),
+    api!(Fetch, 4..=18, raw fetch),
+    api!(ListOffsets, 1..=11, list_offsets),
+    api!(Metadata, 0..=13, metadata),
     api!(OffsetCommit, 2..=9, offset_commit),
     api!(OffsetFetch, 1..=9, offset_fetch),
     api!(FindCoordinator, 0..=6, find_coordinator),
@@ -180,8 +199,18 @@ pub(crate) static TABLE: &[Api] = &[
     api!(DescribeGroups, 0..=6, describe_groups),
     api!(ListGroups, 0..=5, list_groups),
     api!(ApiVersions, 0..=4, api_versions),
+    api!(CreateTopics, 2..=7, create_topics),
+    api!(DeleteTopics, 1..=6, delete_topics),
+    api!(DeleteRecords, 0..=2, delete_records),
+    api!(InitProducerId, 0..=5, init_producer_id),
+    api!(OffsetForLeaderEpoch, 2..=4, offset_for_leader_epoch),
+    api!(DescribeConfigs, 1..=4, describe_configs),
+    api!(CreatePartitions, 0..=3, create_partitions),
     api!(DeleteGroups, 0..=2, delete_groups),
+    api!(IncrementalAlterConfigs, 0..=1, incremental_alter_configs),
     api!(OffsetDelete, 0..=0, offset_delete),
+    api!(DescribeCluster, 0..=2, describe_cluster),
+    api!(DescribeTopicPartitions, 0..=0, describe_topic_partitions),
 ];
 
 /// The row of an API key, if it is served.

@@ -1,0 +1,185 @@
+//! DescribeConfigs (key 32), versions 1–4: the properties of topics and of the broker, with their sources.
+//!
+//! Each property says where its value comes from and, on request, what every other source has for it (synonyms) and what it
+//! does. An empty broker name stands for the cluster's dynamic defaults.
+
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+use kafka_protocol::protocol::StrBytes;
+
+use super::{Disconnect, RequestContext};
+use crate::config::{
+    BROKER_PROPERTIES, BrokerConfig, Definition, Source, SourcedValue, TOPIC_PROPERTIES, Update, Values,
+    broker_property, broker_synonyms, effective,
+};
+use crate::error::{ApiError, ResponseError};
+use crate::metadata::topics::check_name;
+
+/// `ConfigResource.Type.TOPIC`.
+pub(crate) const TOPIC: i8 = 2;
+/// `ConfigResource.Type.BROKER`.
+pub(crate) const BROKER: i8 = 4;
+/// Resource types that Kafka knows and that are not served, with the names that its messages give them.
+pub(crate) const UNSERVED: [(i8, &str); 3] = [(8, "BROKER_LOGGER"), (16, "CLIENT_METRICS"), (32, "GROUP")];
+
+/// One property as it is.
+pub(crate) struct Entry {
+    pub definition: &'static Definition,
+    pub value: Option<String>,
+    pub source: Source,
+    pub read_only: bool,
+    pub synonyms: Vec<SourcedValue>,
+}
+
+/// Describes each resource.
+pub(crate) async fn handle(
+    ctx: &RequestContext,
+    version: i16,
+    request: DescribeConfigsRequest,
+) -> Result<DescribeConfigsResponse, Disconnect> {
+    let results = request.resources.iter().map(|resource| {
+        let result = DescribeConfigsResult::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone());
+        match entries(ctx, resource) {
+            Ok(entries) => {
+                let wanted = |entry: &Entry| match &resource.configuration_keys {
+                    Some(keys) if !keys.is_empty() => keys.iter().any(|key| **key == *entry.definition.name),
+                    _ => true,
+                };
+                let show = |entry| show(entry, version, request.include_synonyms, request.include_documentation);
+                result.with_configs(entries.into_iter().filter(wanted).map(show).collect())
+            }
+            Err(error) => result.with_error_code(error.code()).with_error_message(error.message),
+        }
+    });
+    Ok(DescribeConfigsResponse::default().with_results(results.collect()))
+}
+
+fn entries(ctx: &RequestContext, resource: &DescribeConfigsResource) -> Result<Vec<Entry>, ApiError> {
+    let config = &ctx.broker.config;
+    let name = &*resource.resource_name;
+    let invalid = |reason: String| Err(ApiError::new(ResponseError::InvalidRequest, reason));
+    match resource.resource_type {
+        TOPIC => {
+            check_name(name).map_err(|reason| ApiError::new(ResponseError::InvalidTopicException, reason))?;
+            let topic = ctx.broker.topics.get(name);
+            let topic = topic.ok_or(ApiError {
+                error: ResponseError::UnknownTopicOrPartition,
+                message: None,
+            })?;
+            Ok(topic_entries(config, &topic.overrides).collect())
+        }
+        BROKER if name.is_empty() => Ok(cluster_entries(config)),
+        BROKER => match name.parse::<i32>() {
+            Ok(id) if id == ctx.broker.node_id => Ok(broker_entries(config)),
+            Ok(_) => invalid(format!(
+                "Unexpected broker id, expected {} or empty string, but received {name}",
+                ctx.broker.node_id
+            )),
+            Err(_) => invalid(format!("Broker id must be an integer, but it is: {name}")),
+        },
+        other => match UNSERVED.iter().find(|(id, _)| *id == other) {
+            Some((_, kind)) => invalid(format!("Unsupported resource type: {kind}")),
+            None => invalid(format!("Unexpected resource type UNKNOWN for resource {name}")),
+        },
+    }
+}
+
+/// A topic's properties, from what is set for it and what the broker has.
+pub(crate) fn topic_entries<'a>(config: &'a BrokerConfig, overrides: &'a Values) -> impl Iterator<Item = Entry> + 'a {
+    TOPIC_PROPERTIES.iter().map(|topic| {
+        let name = topic.definition.name;
+        let value = effective(config, overrides, name);
+        // Kafka looks the first synonym up, and those that the broker knows for it in turn.
+        let names = topic
+            .synonyms
+            .first()
+            .map(|first| broker_synonyms(first.name))
+            .unwrap_or_default();
+        let mut synonyms = config.sources(&names);
+        if overrides.contains_key(name) {
+            let value = value.clone().unwrap_or_default();
+            synonyms.insert(
+                0,
+                SourcedValue {
+                    name,
+                    value,
+                    source: Source::Topic,
+                },
+            );
+        }
+        let source = synonyms.first().map_or(Source::Default, |first| first.source);
+        Entry {
+            definition: &topic.definition,
+            value,
+            source,
+            read_only: false,
+            synonyms,
+        }
+    })
+}
+
+fn broker_entries(config: &BrokerConfig) -> Vec<Entry> {
+    let shown = BROKER_PROPERTIES.iter().filter(|definition| !definition.internal);
+    let entries = shown.map(|definition| {
+        let synonyms = config.sources(&broker_synonyms(definition.name));
+        let source = synonyms.first().map_or(Source::Default, |first| first.source);
+        let read_only = definition.update == Update::ReadOnly;
+        Entry {
+            definition,
+            value: config.value(definition.name),
+            source,
+            read_only,
+            synonyms,
+        }
+    });
+    entries.collect()
+}
+
+fn cluster_entries(config: &BrokerConfig) -> Vec<Entry> {
+    let dynamic = config.dynamic(false);
+    let entries = dynamic.into_iter().filter_map(|(name, value)| {
+        let definition = broker_property(&name)?;
+        let synonyms = config.sources(&broker_synonyms(definition.name));
+        let synonyms = synonyms
+            .into_iter()
+            .filter(|synonym| synonym.source == Source::DynamicDefault)
+            .collect();
+        let read_only = definition.update == Update::ReadOnly;
+        Some(Entry {
+            definition,
+            value: Some(value),
+            source: Source::DynamicDefault,
+            read_only,
+            synonyms,
+        })
+    });
+    entries.collect()
+}
+
+fn show(entry: Entry, version: i16, synonyms: bool, documentation: bool) -> DescribeConfigsResourceResult {
+    let mut result = DescribeConfigsResourceResult::default()
+        .with_name(StrBytes::from_static_str(entry.definition.name))
+        .with_value(entry.value.map(StrBytes::from_string))
+        .with_read_only(entry.read_only)
+        .with_config_source(entry.source as i8)
+        .with_is_sensitive(false);
+    if synonyms {
+        let synonym = |synonym: SourcedValue| {
+            DescribeConfigsSynonym::default()
+                .with_name(StrBytes::from_static_str(synonym.name))
+                .with_value(Some(StrBytes::from_string(synonym.value)))
+                .with_source(synonym.source as i8)
+        };
+        result.synonyms = entry.synonyms.into_iter().map(synonym).collect();
+    }
+    if version >= 3 {
+        result.config_type = entry.definition.kind as i8;
+        result.documentation = documentation.then(|| StrBytes::from_static_str(entry.definition.documentation));
+    }
+    result
+}

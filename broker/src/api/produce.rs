@@ -1,0 +1,281 @@
+//! Produce (key 0), versions 3–13: append record batches.
+//!
+//! One batch per partition; its bytes go to the log as the producer sent them. `acks=all` and `acks=1` are the same in a
+//! cluster of one; with `acks=0` nothing is answered, and an error closes the connection so that the producer notices.
+//! Where `flush.messages` asks for it the answer waits for fdatasync, off the loop. Version 7 allows zstd, version 8 adds
+//! record errors, version 13 names topics by id.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
+
+use super::{Disconnect, Reply, RequestContext};
+use crate::error::ResponseError;
+use crate::log::{AppendError, Appended, Origin};
+use crate::metadata::topics::{Partition, Topic};
+
+/// The batch's last offset or beyond, up to which a log must be synced before the answer.
+struct Unsynced {
+    topic_at: usize,
+    partition_at: usize,
+    partition: Arc<Partition>,
+    below_offset: i64,
+}
+
+/// Appends, waits for what must be on disk, answers.
+pub(crate) async fn handle(ctx: &RequestContext, version: i16, request: ProduceRequest) -> Result<Reply, Disconnect> {
+    let acks = request.acks;
+    let whole_request_error = if !(-1..=1).contains(&acks) {
+        Some(ResponseError::InvalidRequiredAcks)
+    } else if request.transactional_id.is_some() {
+        // Transactions are not served, so none can be open.
+        Some(ResponseError::InvalidTxnState)
+    } else {
+        None
+    };
+    let now_ms = ctx.broker.clock.now_ms();
+    let mut unsynced = Vec::new();
+    let mut responses = Vec::with_capacity(request.topic_data.len());
+    for data in request.topic_data {
+        let topic = find_topic(ctx, version, &data);
+        let mut partitions = Vec::with_capacity(data.partition_data.len());
+        for partition_data in &data.partition_data {
+            let index = partition_data.index;
+            let outcome = match (&topic, whole_request_error) {
+                (_, Some(error)) => Err(Refusal::plain(error)),
+                (Err(error), None) => Err(Refusal::plain(*error)),
+                (Ok(topic), None) => append(topic, version, partition_data, now_ms),
+            };
+            let response = PartitionProduceResponse::default().with_index(index);
+            partitions.push(match outcome {
+                Ok((partition, appended)) => {
+                    if appended.needs_sync {
+                        let (topic_at, partition_at) = (responses.len(), partitions.len());
+                        let below_offset = appended.last_offset + 1;
+                        unsynced.push(Unsynced {
+                            topic_at,
+                            partition_at,
+                            partition,
+                            below_offset,
+                        });
+                    }
+                    response
+                        .with_base_offset(appended.base_offset)
+                        .with_log_append_time_ms(appended.log_append_time_ms)
+                        .with_log_start_offset(if version >= 5 { appended.log_start_offset } else { -1 })
+                }
+                Err(refusal) => refusal.into_response(response, version),
+            });
+        }
+        let response = TopicProduceResponse::default().with_partition_responses(partitions);
+        responses.push(match version {
+            ..13 => response.with_name(data.name),
+            _ => response.with_topic_id(data.topic_id),
+        });
+    }
+    for waiting in unsynced {
+        if let Err(error) = waiting.partition.log.synced(waiting.below_offset).await {
+            let response = &mut responses[waiting.topic_at].partition_responses[waiting.partition_at];
+            let index = response.index;
+            *response =
+                Refusal::from(error).into_response(PartitionProduceResponse::default().with_index(index), version);
+        }
+    }
+    if acks == 0 {
+        return silence(&responses);
+    }
+    Reply::message(ctx, version, &ProduceResponse::default().with_responses(responses))
+}
+
+fn find_topic(ctx: &RequestContext, version: i16, data: &TopicProduceData) -> Result<Arc<Topic>, ResponseError> {
+    if version >= 13 {
+        return ctx
+            .broker
+            .topics
+            .by_id(data.topic_id)
+            .ok_or(ResponseError::UnknownTopicId);
+    }
+    ctx.broker
+        .topics
+        .get(&data.name)
+        .ok_or(ResponseError::UnknownTopicOrPartition)
+}
+
+fn append(
+    topic: &Topic,
+    version: i16,
+    data: &PartitionProduceData,
+    now_ms: i64,
+) -> Result<(Arc<Partition>, Appended), Refusal> {
+    let partition = topic
+        .partition(data.index)
+        .ok_or(Refusal::plain(ResponseError::UnknownTopicOrPartition))?;
+    let records = data
+        .records
+        .as_ref()
+        .ok_or(Refusal::plain(ResponseError::InvalidRecord))?;
+    check_batch(records, version).map_err(Refusal::plain)?;
+    let appended = partition
+        .log
+        .append(records, Origin::Client, partition.leader_epoch, now_ms);
+    let appended = appended.map_err(|error| {
+        let log_start_offset = partition.log.offsets().log_start_offset;
+        Refusal {
+            log_start_offset,
+            ..Refusal::from(error)
+        }
+    })?;
+    Ok((Arc::clone(partition), appended))
+}
+
+/// What the request's version says of a batch, as against what the log checks in any case: exactly one batch, of magic 2,
+/// with a codec that the version allows, outside any transaction.
+fn check_batch(records: &Bytes, version: i16) -> Result<(), ResponseError> {
+    const MAGIC_AT: usize = 16;
+    const ATTRIBUTES_AT: usize = 22;
+    const ZSTD: u8 = 4;
+    const TRANSACTIONAL: u8 = 0x10;
+    let Some(length) = records
+        .get(8..12)
+        .and_then(|length| length.try_into().ok())
+        .map(i32::from_be_bytes)
+    else {
+        return Err(ResponseError::InvalidRecord);
+    };
+    match (records.get(MAGIC_AT), records.get(ATTRIBUTES_AT)) {
+        (Some(2), Some(attributes)) => {
+            if attributes & 7 == ZSTD && version < 7 {
+                return Err(ResponseError::UnsupportedCompressionType);
+            }
+            if attributes & TRANSACTIONAL != 0 {
+                return Err(ResponseError::InvalidTxnState);
+            }
+        }
+        (Some(2), None) | (None, _) => return Err(ResponseError::CorruptMessage),
+        (Some(_), _) => return Err(ResponseError::InvalidRecord),
+    }
+    match usize::try_from(length) {
+        Ok(length) if 12 + length < records.len() => Err(ResponseError::InvalidRecord),
+        Ok(_) => Ok(()),
+        Err(_) => Err(ResponseError::CorruptMessage),
+    }
+}
+
+/// A partition's error, as the response carries it.
+struct Refusal {
+    error: ResponseError,
+    message: Option<String>,
+    log_start_offset: i64,
+    known_start: bool,
+}
+
+impl Refusal {
+    fn plain(error: ResponseError) -> Self {
+        Self {
+            error,
+            message: None,
+            log_start_offset: -1,
+            known_start: false,
+        }
+    }
+
+    fn into_response(self, response: PartitionProduceResponse, version: i16) -> PartitionProduceResponse {
+        let log_start_offset = if self.known_start && version >= 5 {
+            self.log_start_offset
+        } else {
+            -1
+        };
+        let response = response
+            .with_error_code(self.error.code())
+            .with_base_offset(-1)
+            .with_log_append_time_ms(-1)
+            .with_log_start_offset(log_start_offset);
+        match self.message {
+            Some(message) if version >= 8 => response.with_error_message(Some(message.into())),
+            _ => response,
+        }
+    }
+}
+
+impl From<AppendError> for Refusal {
+    fn from(error: AppendError) -> Self {
+        // Kafka names the log's start beside errors of the records themselves, and explains only these two.
+        let known_start = !matches!(
+            error,
+            AppendError::Corrupt(_)
+                | AppendError::TooLarge { .. }
+                | AppendError::LargerThanSegment { .. }
+                | AppendError::DiskFull
+                | AppendError::Offline(_)
+        );
+        let message = matches!(
+            error,
+            AppendError::InvalidRecord(_) | AppendError::InvalidTimestamp { .. }
+        )
+        .then(|| error.to_string());
+        if let AppendError::Offline(reason) = &error {
+            tracing::error!(%reason, "an append failed");
+        }
+        Self {
+            error: error.response_error(),
+            message,
+            log_start_offset: -1,
+            known_start,
+        }
+    }
+}
+
+/// The answer to `acks=0`: none, or the end of the connection.
+fn silence(responses: &[TopicProduceResponse]) -> Result<Reply, Disconnect> {
+    let failed = responses
+        .iter()
+        .flat_map(|topic| &topic.partition_responses)
+        .find(|p| p.error_code != 0);
+    match failed {
+        None => Ok(Reply::None),
+        Some(partition) => Err(Disconnect(format!(
+            "produce with acks=0 failed on partition {} with error {}",
+            partition.index, partition.error_code
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_judged_by_the_requests_version() {
+        let batch = |length: i32, magic: u8, attributes: u8, extra: usize| {
+            let mut bytes = vec![0; 61 + extra];
+            bytes[8..12].copy_from_slice(&length.to_be_bytes());
+            bytes[16] = magic;
+            bytes[22] = attributes;
+            Bytes::from(bytes)
+        };
+        assert_eq!(check_batch(&batch(49, 2, 0, 0), 3), Ok(()));
+        assert_eq!(
+            check_batch(&batch(49, 2, 4, 0), 6),
+            Err(ResponseError::UnsupportedCompressionType)
+        );
+        assert_eq!(check_batch(&batch(49, 2, 4, 0), 7), Ok(()));
+        assert_eq!(check_batch(&batch(49, 1, 0, 0), 9), Err(ResponseError::InvalidRecord));
+        assert_eq!(
+            check_batch(&batch(49, 2, 0, 1), 9),
+            Err(ResponseError::InvalidRecord),
+            "a second batch"
+        );
+        assert_eq!(
+            check_batch(&Bytes::new(), 9),
+            Err(ResponseError::InvalidRecord),
+            "no batch"
+        );
+        assert_eq!(
+            check_batch(&batch(49, 2, 0x10, 0), 9),
+            Err(ResponseError::InvalidTxnState)
+        );
+    }
+}
