@@ -1,4 +1,4 @@
-//! ListOffsets (key 2), versions 1–11: offsets by time.
+//! ListOffsets (key 2), versions 1–10: offsets by time.
 //!
 //! Besides a time there are -1 (the end), -2 (the start) and, from versions 7, 8 and 9 on, -3 (the record with the greatest
 //! timestamp), -4 (the start of what is local, which is all) and -5 (the end of what is in remote storage, which is

@@ -187,7 +187,7 @@ macro_rules! api {
 pub(crate) static TABLE: &[Api] = &[
     api!(Produce, 3..=13, raw produce),
     api!(Fetch, 4..=18, raw fetch),
-    api!(ListOffsets, 1..=11, list_offsets),
+    api!(ListOffsets, 1..=10, list_offsets),
     api!(Metadata, 0..=13, metadata),
     api!(OffsetCommit, 2..=9, offset_commit),
     api!(OffsetFetch, 1..=9, offset_fetch),
