@@ -205,10 +205,11 @@ impl From<AppendError> for Refusal {
         // Kafka names the log's start beside errors of the records themselves, and explains only these two.
         let known_start = !matches!(
             error,
-            AppendError::Corrupt(_)
+            AppendError::Batch(_)
                 | AppendError::TooLarge { .. }
                 | AppendError::LargerThanSegment { .. }
                 | AppendError::DiskFull
+                | AppendError::Unwritten(_)
                 | AppendError::Offline(_)
         );
         let message = matches!(
@@ -216,8 +217,8 @@ impl From<AppendError> for Refusal {
             AppendError::InvalidRecord(_) | AppendError::InvalidTimestamp { .. }
         )
         .then(|| error.to_string());
-        if let AppendError::Offline(reason) = &error {
-            tracing::error!(%reason, "an append failed");
+        if let AppendError::Offline(_) | AppendError::Unwritten(_) | AppendError::DiskFull = &error {
+            tracing::error!(%error, "an append failed");
         }
         Self {
             error: error.response_error(),
