@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics is a test that fails")]
 
 mod feeds;
+mod reader;
 mod tables;
 mod to_kafka;

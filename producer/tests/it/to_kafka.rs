@@ -1,17 +1,14 @@
-//! Whole runs, against a broker and without one.
-use std::collections::HashMap;
+//! Whole runs, against the cluster that librdkafka brings for tests, and without any.
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
-use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
-use serde_json::Value;
 use tickertape_client::{KafkaOptions, Progress, UsageError, exit_code};
 use tickertape_producer::{FeedKind, ProduceOptions, Rate, Speed, run};
 use tokio_util::sync::CancellationToken;
+
+use crate::reader::{assert_whole, read_back};
 
 /// Options for a broker that is not there.
 fn absent(timeout: Duration) -> ProduceOptions {
@@ -66,63 +63,6 @@ async fn what_cannot_be_is_told_before_any_waiting() {
     ] {
         assert!(error.chain().any(|cause| cause.is::<UsageError>()), "{error:#}");
     }
-}
-
-/// Every message of a topic, as (partition, key, value), each partition in order.
-fn read_back(servers: &str, topic: &str) -> Vec<(i32, String, Value)> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", servers)
-        .set("group.id", "reader")
-        .set("enable.partition.eof", "true")
-        .create()
-        .unwrap();
-    let metadata = consumer.fetch_metadata(Some(topic), LONG).unwrap();
-    let partitions = metadata.topics()[0].partitions();
-    let mut all = TopicPartitionList::new();
-    for partition in partitions {
-        all.add_partition_offset(topic, partition.id(), Offset::Beginning)
-            .unwrap();
-    }
-    consumer.assign(&all).unwrap();
-    let (mut messages, mut ended) = (Vec::new(), 0);
-    while ended < partitions.len() {
-        match consumer.poll(LONG).unwrap() {
-            Ok(message) => {
-                let key = String::from_utf8(message.key().unwrap().to_vec()).unwrap();
-                let value = serde_json::from_slice(message.payload().unwrap()).unwrap();
-                messages.push((message.partition(), key, value));
-            }
-            Err(KafkaError::PartitionEOF(_)) => ended += 1,
-            Err(error) => panic!("{error}"),
-        }
-    }
-    messages.sort_by_key(|(partition, ..)| *partition);
-    messages
-}
-
-/// Longer than any wait that a test that passes needs.
-const LONG: Duration = Duration::from_secs(60);
-
-/// Messages are keyed by symbol, each symbol stays in one partition and in order, and every `seq` from 0 is
-/// there once.
-fn assert_whole(messages: &[(i32, String, Value)], number: usize) {
-    let mut seqs: Vec<u64> = Vec::new();
-    let mut of_symbol: HashMap<&str, (i32, u64)> = HashMap::new();
-    for (partition, key, value) in messages {
-        let seq = value["seq"].as_u64().unwrap();
-        assert_eq!(value["symbol"], key.as_str());
-        if let Some((home, before)) = of_symbol.insert(key, (*partition, seq)) {
-            assert_eq!(home, *partition, "{key} is in two partitions");
-            assert!(before < seq, "{key}: {seq} comes after {before}");
-        }
-        seqs.push(seq);
-    }
-    seqs.sort_unstable();
-    assert!(
-        seqs.iter().copied().eq(0..number as u64),
-        "{} of {number} messages",
-        seqs.len()
-    );
 }
 
 fn cluster() -> MockCluster<'static, DefaultProducerContext> {
