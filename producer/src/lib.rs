@@ -26,6 +26,7 @@ pub mod market;
 mod number;
 mod options;
 mod pace;
+mod resume;
 mod run;
 mod stats;
 pub mod table;

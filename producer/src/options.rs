@@ -181,12 +181,17 @@ pub struct ProduceOptions {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
+    /// Go on where the topics end: events that they have are left out, whatever way the run that wrote them
+    /// ended
+    #[arg(long)]
+    pub resume: bool,
+
     /// How Kafka is reached.
     #[command(flatten)]
     pub kafka: KafkaOptions,
 
-    /// Where to begin: the position that an earlier run's summary gives. For programs; not on the command
-    /// line.
+    /// Where to begin: the position that an earlier run's summary gives; `resume` finds it by itself. For
+    /// programs; not on the command line.
     #[arg(skip)]
     pub start: Option<Position>,
 
@@ -216,6 +221,7 @@ impl Default for ProduceOptions {
             ticks_per_day: 23_400,
             seed: 1,
             kafka: KafkaOptions::default(),
+            resume: false,
             start: None,
             stats: Arc::default(),
         }

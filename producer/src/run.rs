@@ -9,10 +9,11 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock;
-use crate::feed::{Event, Feed, Position, Stream};
+use crate::feed::{Event, Feed, Position};
 use crate::kafka::{Outlet, prepare_topics};
 use crate::options::{ProduceOptions, Rate};
 use crate::pace::Pace;
+use crate::resume::Already;
 use crate::stats::Stats;
 use crate::table::Table;
 
@@ -85,10 +86,18 @@ pub async fn run(options: ProduceOptions, shutdown: CancellationToken, progress:
     };
     prepare_topics(&options, &cluster).await?;
 
+    let table = Arc::new(table);
     let stats = Arc::clone(&options.stats);
     stats.set_symbols(&table.symbols);
+    let mut options = options;
+    let mut already = Already::default();
+    if options.resume {
+        let (asking, rows) = (options.clone(), Arc::clone(&table));
+        already = tokio::task::spawn_blocking(move || Already::read(&asking, &rows)).await??;
+        options.start = already.start(&table, &options).or(options.start);
+    }
     let topics = summary.topics.clone();
-    let player = Player::new(table, options, topics, shutdown, progress)?;
+    let player = Player::new(table, options, already, topics, shutdown, progress)?;
     let started = clock::now();
     let before = Totals::of(&stats);
     let (position, played) = tokio::task::spawn_blocking(move || player.play())
@@ -151,6 +160,7 @@ impl Totals {
 struct Player {
     table: Arc<Table>,
     feed: Feed,
+    already: Already,
     outlet: Outlet,
     pace: Pace,
     /// The topics by stream: ticks and bars may be the only two.
@@ -171,13 +181,13 @@ enum Next {
 
 impl Player {
     fn new(
-        table: Table,
+        table: Arc<Table>,
         options: ProduceOptions,
+        already: Already,
         topics: Vec<String>,
         shutdown: CancellationToken,
         progress: Progress,
     ) -> anyhow::Result<Player> {
-        let table = Arc::new(table);
         let feed = Feed::new(Arc::clone(&table), &options);
         let max_events = options.max_events.unwrap_or(u64::MAX);
         if let Some(total) = feed.events_left().or(options.max_events) {
@@ -198,6 +208,7 @@ impl Player {
             stats: options.stats,
             table,
             feed,
+            already,
             topics,
             max_events,
             shutdown,
@@ -223,13 +234,18 @@ impl Player {
 
     fn play_events(&mut self, position: &mut Position) -> anyhow::Result<()> {
         let mut event = Event::default();
-        let mut count = 0;
+        let (mut count, mut turns) = (0, 0_u64);
         while count < self.max_events {
-            if count % POLL_EVERY == 0 && self.look_around(Duration::ZERO)? == Next::Stop {
+            turns += 1;
+            if turns % POLL_EVERY == 1 && self.look_around(Duration::ZERO)? == Next::Stop {
                 break;
             }
             if !self.feed.next_into(&mut event) {
                 break;
+            }
+            if self.already.has(&event)? {
+                *position = self.feed.position();
+                continue;
             }
             if self.wait_until_due(count, &event)? == Next::Stop {
                 break;
@@ -274,10 +290,7 @@ impl Player {
 
     /// Waits for as long as the queue is full.
     fn hand_over(&mut self, event: &Event) -> anyhow::Result<Next> {
-        let topic = match event.stream {
-            Stream::Bars => self.topics.last(),
-            Stream::Main => self.topics.first(),
-        };
+        let topic = self.topics.get(event.stream.index());
         let topic = topic.ok_or_else(|| UsageError::new("a feed needs a topic"))?;
         let key = &self.table.symbols[event.symbol];
         let mut full_since = None;

@@ -53,6 +53,7 @@ impl Bars {
         }
         let row = &self.table.rows[self.table.days[self.day].rows.start + self.index];
         event.stream = Stream::Main;
+        event.seq = self.seq;
         event.symbol = row.symbol;
         event.event_time_ms = self.close_ms;
         event.market_ms = self.day as u64 * DAY_MS as u64;

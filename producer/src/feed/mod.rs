@@ -20,7 +20,7 @@ use chrono::NaiveDate;
 
 use crate::number;
 use crate::options::{FeedKind, ProduceOptions};
-use crate::table::Table;
+use crate::table::{Row, Table};
 
 /// Which stream an event belongs to, and with it which topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub enum Stream {
 pub struct Event {
     /// Its stream.
     pub stream: Stream,
+    /// Its number in its stream; the same as in the JSON.
+    pub seq: u64,
     /// Its symbol, an index of [`Table::symbols`].
     pub symbol: usize,
     /// When the simulated market emitted it, in milliseconds since the epoch; the same as in the JSON.
@@ -74,6 +76,40 @@ pub enum Feed {
     Bars(bars::Bars),
     /// Simulated sessions.
     Ticks(ticks::Ticks),
+}
+
+impl Stream {
+    /// Its topic's place in [`ProduceOptions::topics`].
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Stream::Main => 0,
+            Stream::Bars => 1,
+        }
+    }
+}
+
+impl Position {
+    /// The place of the first event of a day.
+    pub(crate) fn of_day(table: &Table, options: &ProduceOptions, date: NaiveDate) -> Position {
+        let day = table.days.partition_point(|day| day.date < date);
+        let rows = table.days.get(day).map_or(table.rows.len(), |day| day.rows.start);
+        let (seq, bars_seq) = match options.feed {
+            FeedKind::Ticks => (trades_of(&table.rows[..rows], options.ticks_per_day), rows as u64),
+            FeedKind::Bars | FeedKind::Sample => (rows as u64, 0),
+        };
+        Position {
+            date: Some(date),
+            index: 0,
+            seq,
+            bars_seq,
+        }
+    }
+}
+
+/// How many trades a simulated market makes of these rows.
+fn trades_of(rows: &[Row], ticks_per_day: u32) -> u64 {
+    let bars = rows.iter().filter_map(|row| row.bar.as_ref());
+    bars.map(|bar| u64::from(bar.trade_count(ticks_per_day))).sum()
 }
 
 impl Feed {

@@ -54,6 +54,7 @@ impl Sample {
         self.random.set_word_pos(u128::from(self.index) * 16);
         let row = &self.table.rows[self.random.random_range(0..self.table.rows.len())];
         event.stream = Stream::Main;
+        event.seq = self.index;
         event.symbol = row.symbol;
         event.event_time_ms = (self.clock)();
         let market_ns = self.interval.as_nanos().saturating_mul(u128::from(self.index));

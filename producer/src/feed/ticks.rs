@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use crate::feed::{DAY_MS, Event, Position, Stream, date_of, start_day, write_end};
+use crate::feed::{DAY_MS, Event, Position, Stream, date_of, start_day, trades_of, write_end};
 use crate::market::{self, SESSION_MS, Session, Trade, day_seed};
 use crate::number;
 use crate::table::render::quoted;
@@ -171,6 +171,7 @@ impl Ticks {
         let live = &self.live[place];
         let event_time_ms = self.open_ms + i64::from(trade.offset_ms);
         event.stream = Stream::Main;
+        event.seq = self.seq;
         event.symbol = live.symbol;
         event.event_time_ms = event_time_ms;
         event.market_ms = self.day as u64 * u64::from(SESSION_MS) + u64::from(trade.offset_ms);
@@ -191,6 +192,7 @@ impl Ticks {
     fn write_bar(&self, event: &mut Event, row: usize) {
         let row = &self.table.rows[row];
         event.stream = Stream::Bars;
+        event.seq = self.bars_seq;
         event.symbol = row.symbol;
         event.event_time_ms = self.close_ms;
         event.market_ms = (self.day as u64 + 1) * u64::from(SESSION_MS);
@@ -214,8 +216,7 @@ impl Ticks {
             return 0;
         };
         let rows = &self.table.rows[day.rows.start..];
-        let bars = rows.iter().filter_map(|row| row.bar.as_ref());
-        let trades: u64 = bars.map(|bar| u64::from(bar.trade_count(self.ticks_per_day))).sum();
+        let trades = trades_of(rows, self.ticks_per_day);
         (trades + rows.len() as u64).saturating_sub(self.index)
     }
 }

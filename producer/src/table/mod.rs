@@ -85,11 +85,3 @@ pub struct BadRow {
     /// What is wrong with it: "is not a number".
     pub reason: String,
 }
-
-impl Table {
-    /// How many trades a simulated market makes of all days when `wanted` a day are asked for.
-    pub fn trade_count(&self, wanted: u32) -> u64 {
-        let bars = self.rows.iter().filter_map(|row| row.bar.as_ref());
-        bars.map(|bar| u64::from(bar.trade_count(wanted))).sum()
-    }
-}

@@ -9,7 +9,7 @@ use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde_json::Value;
 
 /// Every message of a topic, as (partition, key, value), each partition in order.
-pub(crate) fn read_back(servers: &str, topic: &str) -> Vec<(i32, String, Value)> {
+pub(crate) fn read_back(servers: &str, topic: &str) -> Vec<(i32, String, String)> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", servers)
         .set("group.id", "reader")
@@ -29,7 +29,7 @@ pub(crate) fn read_back(servers: &str, topic: &str) -> Vec<(i32, String, Value)>
         match consumer.poll(LONG).unwrap() {
             Ok(message) => {
                 let key = String::from_utf8(message.key().unwrap().to_vec()).unwrap();
-                let value = serde_json::from_slice(message.payload().unwrap()).unwrap();
+                let value = String::from_utf8(message.payload().unwrap().to_vec()).unwrap();
                 messages.push((message.partition(), key, value));
             }
             Err(KafkaError::PartitionEOF(_)) => ended += 1,
@@ -45,10 +45,11 @@ pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// Messages are keyed by symbol, each symbol stays in one partition and in order, and every `seq` from 0 is
 /// there once.
-pub(crate) fn assert_whole(messages: &[(i32, String, Value)], number: usize) {
+pub(crate) fn assert_whole(messages: &[(i32, String, String)], number: usize) {
     let mut seqs: Vec<u64> = Vec::new();
     let mut of_symbol: HashMap<&str, (i32, u64)> = HashMap::new();
     for (partition, key, value) in messages {
+        let value: Value = serde_json::from_str(value).unwrap();
         let seq = value["seq"].as_u64().unwrap();
         assert_eq!(value["symbol"], key.as_str());
         if let Some((home, before)) = of_symbol.insert(key, (*partition, seq)) {

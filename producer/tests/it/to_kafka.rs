@@ -1,14 +1,16 @@
 //! Whole runs, against the cluster that librdkafka brings for tests, and without any.
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
-use rdkafka::producer::DefaultProducerContext;
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use tickertape_client::{KafkaOptions, Progress, UsageError, exit_code};
 use tickertape_producer::{FeedKind, ProduceOptions, Rate, Speed, run};
 use tokio_util::sync::CancellationToken;
 
-use crate::reader::{assert_whole, read_back};
+use crate::reader::{LONG, assert_whole, read_back};
 
 /// Options for a broker that is not there.
 fn absent(timeout: Duration) -> ProduceOptions {
@@ -244,4 +246,48 @@ async fn properties_that_exclude_each_other_are_named() {
         .await
         .unwrap();
     assert_eq!(summary.acknowledged, BARS as u64 * 101);
+}
+
+#[tokio::test]
+async fn resume_goes_on_where_the_topics_end_however_unevenly() {
+    let cluster = cluster();
+    let servers = cluster.bootstrap_servers();
+    let options = ProduceOptions {
+        resume: true,
+        ..ticks(&servers)
+    };
+    // What a run that was killed leaves behind: each partition has the beginning of its own events, one more
+    // of them than another, and the bars are behind.
+    let whole = {
+        let cluster = self::cluster();
+        let whole = ticks(&cluster.bootstrap_servers());
+        run(whole, CancellationToken::new(), Progress::hidden()).await.unwrap();
+        read_back(&cluster.bootstrap_servers(), "ticks")
+    };
+    let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", &servers).create().unwrap();
+    let mut of_partition: HashMap<i32, usize> = HashMap::new();
+    for (partition, key, value) in &whole {
+        let so_far = of_partition.entry(*partition).or_default();
+        *so_far += 1;
+        if *so_far <= 700 + 900 * *partition as usize {
+            let record = BaseRecord::to("ticks").key(key).payload(value).partition(*partition);
+            producer.send(record).unwrap();
+        }
+    }
+    producer.flush(LONG).unwrap();
+
+    let summary = run(options.clone(), CancellationToken::new(), Progress::hidden())
+        .await
+        .unwrap();
+    assert!(summary.acknowledged > 69 && summary.acknowledged < 6969, "{summary}");
+    assert_whole(&read_back(&servers, "ticks"), BARS * 100);
+    assert_whole(&read_back(&servers, "bars"), BARS);
+
+    let again = run(options.clone(), CancellationToken::new(), Progress::hidden())
+        .await
+        .unwrap();
+    assert_eq!(again.acknowledged, 0, "there is nothing to go on with");
+    let other = ProduceOptions { seed: 2, ..options };
+    let error = fails(other).await;
+    assert_eq!(exit_code(&error), 2, "{error:#}");
 }
