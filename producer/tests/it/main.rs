@@ -5,4 +5,5 @@
 mod feeds;
 mod reader;
 mod tables;
+mod to_broker;
 mod to_kafka;
