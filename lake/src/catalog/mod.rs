@@ -33,6 +33,7 @@ pub use glue::GlueCatalog;
 pub use hive::{HiveType, HiveTypeError, columns_of_schema, schema_of_columns};
 pub use local::LocalCatalog;
 pub use model::{Column, Database, Order, Partition, SerDeInfo, StorageDescriptor, Table};
+pub(crate) use widen::common_type;
 pub use widen::{SchemaChange, widen};
 
 use async_trait::async_trait;

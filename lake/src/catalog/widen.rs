@@ -107,7 +107,7 @@ pub fn widen(table: &[Column], found: &[Column]) -> (Vec<Column>, Vec<SchemaChan
 }
 
 /// The narrowest type that holds the values of both, or `None`.
-fn common_type(left: &HiveType, right: &HiveType) -> Option<HiveType> {
+pub(crate) fn common_type(left: &HiveType, right: &HiveType) -> Option<HiveType> {
     use HiveType::{Array, Binary, Date, Decimal, Double, Map, String, Struct, Timestamp};
     if left == right {
         return Some(left.clone());

@@ -35,3 +35,4 @@ pub use connection::S3Connection;
 pub use engine::{Engine, QueryOutput};
 pub use options::{CatalogOptions, SqlOptions};
 pub use output::OutputFormat;
+pub(crate) use text::plain;

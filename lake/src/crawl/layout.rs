@@ -1,0 +1,205 @@
+//! Which tables and partitions the keys of a prefix make.
+
+use std::collections::BTreeMap;
+
+use tickertape_client::s3::S3Url;
+
+use super::objects::Object;
+
+/// A table's folder with the objects below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Folder {
+    /// The table's name: the folder's in lower case, with `_` for whatever Athena would not take.
+    pub(super) name: String,
+    pub(super) location: S3Url,
+    pub(super) files: Vec<File>,
+}
+
+/// An object with what its path says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct File {
+    pub(super) object: Object,
+    /// Name and value of each `name=value` part, outermost first.
+    pub(super) partition: Vec<(String, String)>,
+    /// The folder that the partition is: the path up to its last `name=value` part.
+    pub(super) folder: String,
+}
+
+/// Sorts objects into tables; the second is how many are none of any table.
+pub(super) fn group(lake: &S3Url, objects: Vec<Object>) -> (Vec<Folder>, u64) {
+    let total = objects.len() as u64;
+    let inside = match lake.prefix.as_str() {
+        "" => 0,
+        prefix => prefix.len() + 1,
+    };
+    let is_data = |object: &Object| {
+        let relative = object.key.get(inside..).unwrap_or_default();
+        object.bytes > 0
+            && !relative.is_empty()
+            && !relative.ends_with('/')
+            && relative
+                .split('/')
+                .all(|part| !part.is_empty() && !part.starts_with(['_', '.']))
+    };
+    let objects: Vec<Object> = objects.into_iter().filter(is_data).collect();
+    let ignored = total - objects.len() as u64;
+    let is_table_itself = objects.iter().any(|object| match object.key[inside..].split_once('/') {
+        None => true,
+        Some((first, _)) => partition_part(first).is_some(),
+    });
+    let mut folders: BTreeMap<String, Folder> = BTreeMap::new();
+    for object in objects {
+        let first = object.key[inside..].split('/').next().unwrap_or_default();
+        let location = match is_table_itself {
+            true => lake.clone(),
+            false => lake.join(first),
+        };
+        let folder = folders
+            .entry(location.prefix.clone())
+            .or_insert_with(|| new_folder(location));
+        let file = file(object, &folder.location.prefix);
+        folder.files.push(file);
+    }
+    (folders.into_values().collect(), ignored)
+}
+
+fn new_folder(location: S3Url) -> Folder {
+    let last = location.prefix.rsplit('/').next().unwrap_or_default();
+    let name = if last.is_empty() { &location.bucket } else { last };
+    Folder {
+        name: table_name(name),
+        files: Vec::new(),
+        location,
+    }
+}
+
+/// A name that Hive and Athena take: lower case letters, digits and underscores.
+pub(super) fn table_name(folder: &str) -> String {
+    let fit = |c: char| match c.to_ascii_lowercase() {
+        c if c.is_ascii_lowercase() || c.is_ascii_digit() => c,
+        _ => '_',
+    };
+    folder.chars().map(fit).collect()
+}
+
+fn file(object: Object, table_prefix: &str) -> File {
+    let inside = if table_prefix.is_empty() {
+        0
+    } else {
+        table_prefix.len() + 1
+    };
+    let mut partition = Vec::new();
+    let mut folder_end = table_prefix.len();
+    let mut at = inside;
+    let parts: Vec<&str> = object.key[inside..].split('/').collect();
+    for part in &parts[..parts.len() - 1] {
+        at += part.len();
+        if let Some(pair) = partition_part(part) {
+            partition.push(pair);
+            folder_end = at;
+        }
+        at += 1;
+    }
+    File {
+        folder: object.key[..folder_end].to_owned(),
+        partition,
+        object,
+    }
+}
+
+/// `name=value`, with the value's `%3A` and the like undone as Hive writes them.
+fn partition_part(part: &str) -> Option<(String, String)> {
+    let (name, value) = part.split_once('=')?;
+    let fits = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_') && !value.is_empty();
+    fits.then(|| (name.to_lowercase(), percent_decoded(value)))
+}
+
+fn percent_decoded(value: &str) -> String {
+    let bytes = value.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let pair = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
+        match pair.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) if bytes[at] == b'%' => {
+                decoded.push(byte);
+                at += 3;
+            }
+            _ => {
+                decoded.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(decoded).unwrap_or_else(|_| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn grouped(lake: &str, keys: &[&str]) -> (Vec<Folder>, u64) {
+        let of = |key: &&str| Object {
+            key: (*key).to_owned(),
+            bytes: 1,
+        };
+        group(&lake.parse().unwrap(), keys.iter().map(of).collect())
+    }
+
+    #[test]
+    fn folders_of_the_first_level_are_tables() {
+        let (folders, ignored) = grouped(
+            "s3://lake/raw",
+            &[
+                "raw/Ticks-2/dt=2012-01-01/hour=9/a.parquet",
+                "raw/Ticks-2/dt=2012-01-01/b.parquet",
+                "raw/bars/2012/c.parquet",
+                "raw/_ledger/x",
+                "raw/bars/.tmp/x",
+                "raw/bars/",
+            ],
+        );
+        let said: Vec<_> = folders
+            .iter()
+            .map(|folder| (folder.name.as_str(), folder.location.to_string(), folder.files.len()))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                ("ticks_2", "s3://lake/raw/Ticks-2".to_owned(), 2),
+                ("bars", "s3://lake/raw/bars".to_owned(), 1),
+            ]
+        );
+        assert_eq!(ignored, 3);
+        let deep = &folders[0].files[0];
+        assert_eq!(
+            deep.partition,
+            [
+                ("dt".to_owned(), "2012-01-01".to_owned()),
+                ("hour".to_owned(), "9".to_owned())
+            ]
+        );
+        assert_eq!(deep.folder, "raw/Ticks-2/dt=2012-01-01/hour=9");
+        assert_eq!(folders[1].files[0].folder, "raw/bars");
+    }
+
+    #[test]
+    fn a_prefix_with_files_or_partitions_is_a_table_itself() {
+        for keys in [["a.parquet", "sub/b.parquet"], ["dt=1/a.parquet", "dt=2/b.parquet"]] {
+            let (folders, _) = grouped("s3://lake", &keys);
+            assert_eq!(folders.len(), 1, "{keys:?}");
+            assert_eq!((folders[0].name.as_str(), folders[0].files.len()), ("lake", 2));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_key_panics(keys in proptest::collection::vec("p/[a-z=%_./é0-9]{0,20}", 0..6)) {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            let (folders, ignored) = grouped("s3://lake/p", &keys);
+            let kept: usize = folders.iter().map(|folder| folder.files.len()).sum();
+            prop_assert_eq!(kept as u64 + ignored, keys.len() as u64);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The crawler: brings what others put into the lake into the catalog.
+//!
+//! It lists a prefix, takes each folder of its first level for a table (the prefix itself where objects
+//! or `name=value` folders lie directly in it), takes `name=value` folders at any depth for partitions,
+//! infers columns from Parquet footers, JSON lines and CSV, and says what it changed.
+//!
+//! Promises:
+//! - Types widen and never narrow ([`crate::catalog::widen`]); columns are added, never removed; a
+//!   second crawl of the same objects changes nothing.
+//! - What does not fit (another format, other partition keys, types with nothing in common) is reported
+//!   as a conflict and left alone.
+//! - A partition without objects is taken out of the catalog only if it lies under the crawled prefix.
+//! - Path parts that start with `_` or `.` are not looked at.
+//!
+//! It never writes, moves or deletes an object.
+
+mod infer;
+mod layout;
+mod objects;
+mod options;
+mod report;
+mod table;
+
+use aws_sdk_s3::Client;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use tickertape_client::s3::S3Url;
+
+pub use options::{CrawlOptions, CrawlSettings, run};
+pub use report::{CrawlReport, TableReport};
+
+use crate::catalog::Catalog;
+
+/// How many tables are worked on at a time.
+const CONCURRENT_TABLES: usize = 4;
+
+/// Crawls the objects under `lake` into `catalog`.
+///
+/// # Errors
+/// Where the store or the catalog can't be reached, or the bucket does not exist. What is wrong with
+/// single objects stands in the report.
+pub async fn crawl(
+    client: &Client,
+    catalog: &dyn Catalog,
+    lake: &S3Url,
+    settings: &CrawlSettings,
+) -> anyhow::Result<CrawlReport> {
+    let listed = objects::list(client, lake).await?;
+    let (folders, ignored) = layout::group(lake, listed);
+    if !settings.dry_run && !folders.is_empty() {
+        crate::catalog::ensure_database(catalog, &settings.database).await?;
+    }
+    let mut tables: Vec<TableReport> = stream::iter(folders)
+        .map(|folder| table::crawl(client, catalog, folder, settings))
+        .buffer_unordered(CONCURRENT_TABLES)
+        .try_collect()
+        .await?;
+    tables.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(CrawlReport {
+        lake: lake.to_string(),
+        dry_run: settings.dry_run,
+        ignored_objects: ignored,
+        tables,
+    })
+}
