@@ -7,14 +7,18 @@
 //! |---|---|
 //! | `0` | the membership as of the last completed rebalance |
 //! | `1`, topic (length, name), partition (4, big endian) | a committed offset |
+//! | `2` | a consumer group's epochs and topics; instead of `0` |
+//! | `3`, member id (length, text) | a member of a consumer group, with what it owns and is meant to own |
 //!
 //! Values start with a version byte and follow, field by field, what Apache Kafka writes to `__consumer_offsets`
 //! (`GroupMetadataValue`, `OffsetCommitValue`), but for all protocols of a member being kept instead of the selected
 //! one only. An entry that cannot be read is logged and left out: a damaged group must not keep the others away.
 
 mod codec;
+mod consumer_codec;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kafka_protocol::protocol::StrBytes;
 
@@ -27,6 +31,8 @@ const TREE: &str = "groups";
 enum Kind {
     Membership,
     Offset { topic: StrBytes, partition: i32 },
+    ConsumerHead,
+    ConsumerMember { member_id: StrBytes },
 }
 
 /// The stored groups. Clones share them.
@@ -73,6 +79,23 @@ impl GroupStore {
             match record {
                 Record::Membership { group, .. } => {
                     batch.put(key(group_id, &Kind::Membership), codec::encode_membership(group));
+                    batch.remove(key(group_id, &Kind::ConsumerHead));
+                }
+                Record::ConsumerHead { head, .. } => {
+                    batch.put(key(group_id, &Kind::ConsumerHead), consumer_codec::encode_head(head));
+                    batch.remove(key(group_id, &Kind::Membership));
+                }
+                Record::ConsumerMember { member_id, member } => {
+                    let key = key(
+                        group_id,
+                        &Kind::ConsumerMember {
+                            member_id: member_id.clone(),
+                        },
+                    );
+                    match member {
+                        Some(member) => batch.put(key, consumer_codec::encode_member(member)),
+                        None => batch.remove(key),
+                    }
                 }
                 Record::Offset {
                     topic,
@@ -93,6 +116,7 @@ impl GroupStore {
                 }
                 Record::Removed => {
                     batch.remove(key(group_id, &Kind::Membership));
+                    batch.remove(key(group_id, &Kind::ConsumerHead));
                     for (topic, partition, _) in before.offsets.iter() {
                         batch.remove(key(
                             group_id,
@@ -131,6 +155,11 @@ fn key(group_id: &StrBytes, kind: &Kind) -> Vec<u8> {
             codec::put_string(&mut key, topic);
             key.extend(partition.to_be_bytes());
         }
+        Kind::ConsumerHead => key.push(2),
+        Kind::ConsumerMember { member_id } => {
+            key.push(3);
+            codec::put_string(&mut key, member_id);
+        }
     }
     key
 }
@@ -151,6 +180,17 @@ fn decode(key: &[u8], value: &[u8]) -> Option<(StrBytes, Record)> {
                 value: Some(codec::decode_offset(value)?),
             }
         }
+        2 => Record::ConsumerHead {
+            head: Box::new(consumer_codec::decode_head(value)?),
+            durable: true,
+        },
+        3 => {
+            let member = consumer_codec::decode_member(key.string()?, value)?;
+            Record::ConsumerMember {
+                member_id: member.id.clone(),
+                member: Some(Arc::new(member)),
+            }
+        }
         _ => return None,
     };
     Some((group_id, record))
@@ -158,8 +198,6 @@ fn decode(key: &[u8], value: &[u8]) -> Option<(StrBytes, Record)> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use bytes::Bytes;
 
     use super::*;

@@ -14,6 +14,12 @@ pub struct GroupConfig {
     pub max_size: usize,
     /// How long a member that is new may stay in the join phase. Fixed at five minutes in Apache Kafka.
     pub new_member_join_timeout_ms: i32,
+    /// `group.consumer.session.timeout.ms`: after how long without a heartbeat a member of a consumer group is removed.
+    pub consumer_session_timeout_ms: i32,
+    /// `group.consumer.heartbeat.interval.ms`: how often its members are told to send one.
+    pub consumer_heartbeat_interval_ms: i32,
+    /// `group.consumer.max.size`: members of one consumer group.
+    pub consumer_max_size: usize,
     /// `offset.metadata.max.bytes`, counted in UTF-16 units as Apache Kafka does.
     pub offset_metadata_max_size: usize,
     /// `offsets.retention.minutes`, in milliseconds.
@@ -30,6 +36,9 @@ impl Default for GroupConfig {
             initial_rebalance_delay_ms: 0,
             max_size: i32::MAX as usize,
             new_member_join_timeout_ms: 300_000,
+            consumer_session_timeout_ms: 45_000,
+            consumer_heartbeat_interval_ms: 5_000,
+            consumer_max_size: i32::MAX as usize,
             offset_metadata_max_size: 4_096,
             offsets_retention_ms: 7 * 24 * 60 * 60 * 1_000,
             offsets_retention_check_interval_ms: 600_000,

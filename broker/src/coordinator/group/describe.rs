@@ -5,11 +5,13 @@ use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::messages::{GroupId, ListGroupsRequest};
 use kafka_protocol::protocol::StrBytes;
 
-use super::classic::State;
+use super::classic::{CONSUMER_PROTOCOL_TYPE, State};
 use super::{Group, GroupError, Outcome, Record};
 
 /// The type of a group under the classic protocol, as ListGroups names it.
 const CLASSIC: &str = "classic";
+/// The type of a group under the consumer group protocol.
+const CONSUMER: &str = "consumer";
 /// The state that is shown of a group that does not exist.
 const DEAD: &str = "Dead";
 /// From this version on a group that does not exist is an error (KIP-1043); before, it is a dead group.
@@ -23,7 +25,12 @@ pub fn describe(group: &Group, group_id: &GroupId, api_version: i16) -> Describe
         if api_version < GROUP_ID_NOT_FOUND_SINCE {
             return dead;
         }
-        let message = StrBytes::from_string(format!("Group {} not found.", group_id.as_str()));
+        let what = if group.exists() {
+            "is not a classic group"
+        } else {
+            "not found"
+        };
+        let message = StrBytes::from_string(format!("Group {} {what}.", group_id.as_str()));
         return dead
             .with_error_code(GroupError::GroupIdNotFound.code())
             .with_error_message(Some(message));
@@ -51,6 +58,14 @@ pub fn describe(group: &Group, group_id: &GroupId, api_version: i16) -> Describe
 
 /// Answers ListGroups for one group; `None` if it does not exist.
 pub fn list(group: &Group, group_id: &StrBytes) -> Option<ListedGroup> {
+    if let Some(consumer) = &group.consumer {
+        let listed = ListedGroup::default()
+            .with_group_id(GroupId(group_id.clone()))
+            .with_protocol_type(StrBytes::from_static_str(CONSUMER_PROTOCOL_TYPE))
+            .with_group_state(StrBytes::from_static_str(consumer.state_name()))
+            .with_group_type(StrBytes::from_static_str(CONSUMER));
+        return Some(listed);
+    }
     let classic = group.membership.as_ref()?;
     let listed = ListedGroup::default()
         .with_group_id(GroupId(group_id.clone()))
@@ -76,10 +91,10 @@ pub fn matches_filters(listed: &ListedGroup, request: &ListGroupsRequest) -> boo
 
 /// Decides on DeleteGroups for one group.
 pub fn delete(group: &Group) -> Outcome<Result<(), GroupError>> {
-    match &group.membership {
-        None => Outcome::reply(Err(GroupError::GroupIdNotFound)),
-        Some(classic) if classic.state != State::Empty => Outcome::reply(Err(GroupError::NonEmptyGroup)),
-        Some(_) => Outcome {
+    match (group.exists(), group.has_members()) {
+        (false, _) => Outcome::reply(Err(GroupError::GroupIdNotFound)),
+        (true, true) => Outcome::reply(Err(GroupError::NonEmptyGroup)),
+        (true, false) => Outcome {
             reply: Ok(()),
             records: vec![Record::Removed],
             effects: Vec::new(),

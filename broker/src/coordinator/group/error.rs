@@ -50,6 +50,27 @@ pub enum GroupError {
     /// The coordinator is shutting down.
     #[error("the coordinator is not available")]
     CoordinatorNotAvailable,
+    /// A member's epoch is not the one that the group knows.
+    #[error("the member epoch is fenced")]
+    FencedMemberEpoch,
+    /// A commit or a fetch names an epoch that has passed.
+    #[error("the member epoch is stale")]
+    StaleMemberEpoch,
+    /// The `group.instance.id` belongs to a member that has not left.
+    #[error("the group instance id is still in use")]
+    UnreleasedInstanceId,
+    /// There is no such server-side assignor.
+    #[error("the assignor is not supported")]
+    UnsupportedAssignor,
+    /// The expression by which a member subscribes cannot be understood.
+    #[error("the regular expression is not valid")]
+    InvalidRegularExpression,
+    /// The request is of a version that this group cannot answer.
+    #[error("the version is not supported for this group")]
+    UnsupportedVersion,
+    /// The request makes no sense.
+    #[error("invalid request")]
+    InvalidRequest,
     /// The request contradicts itself in a way that no client's does.
     #[error("unexpected request")]
     Unexpected,
@@ -74,6 +95,13 @@ impl GroupError {
             GroupError::OffsetMetadataTooLarge => ResponseError::OffsetMetadataTooLarge,
             GroupError::StorageFailed => ResponseError::NotCoordinator,
             GroupError::CoordinatorNotAvailable => ResponseError::CoordinatorNotAvailable,
+            GroupError::FencedMemberEpoch => ResponseError::FencedMemberEpoch,
+            GroupError::StaleMemberEpoch => ResponseError::StaleMemberEpoch,
+            GroupError::UnreleasedInstanceId => ResponseError::UnreleasedInstanceId,
+            GroupError::UnsupportedAssignor => ResponseError::UnsupportedAssignor,
+            GroupError::InvalidRegularExpression => ResponseError::InvalidRegularExpression,
+            GroupError::UnsupportedVersion => ResponseError::UnsupportedVersion,
+            GroupError::InvalidRequest => ResponseError::InvalidRequest,
             GroupError::Unexpected => ResponseError::UnknownServerError,
         };
         error.code()

@@ -2,7 +2,7 @@
 //!
 //! A [`Group`] is what this broker knows of one group id. It comes into being with the first join or commit, and is
 //! removed by DeleteGroups or when its last offset expires. Its membership follows the classic rebalance protocol
-//! (`classic`), its offsets live in [`offsets`].
+//! ([`classic`]) or the consumer group protocol ([`consumer`]), its offsets live in [`offsets`].
 //!
 //! What survives a restart is what Apache Kafka keeps in `__consumer_offsets`: each committed offset, and the
 //! membership as of the last completed rebalance. Members that are in the middle of joining are a lease, not a fact:
@@ -11,11 +11,14 @@
 pub mod assignor;
 pub mod classic;
 mod config;
+pub mod consumer;
 mod describe;
 mod error;
 pub mod offsets;
 #[cfg(test)]
 mod simulation;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use kafka_protocol::messages::{JoinGroupResponse, SyncGroupResponse};
@@ -23,6 +26,7 @@ use kafka_protocol::protocol::StrBytes;
 
 pub use classic::ClassicGroup;
 pub use config::GroupConfig;
+pub use consumer::{ConsumerGroup, ConsumerMember};
 pub use describe::{delete, describe, list, matches_filters};
 pub use error::GroupError;
 pub use offsets::{CommittedOffset, Offsets};
@@ -30,8 +34,11 @@ pub use offsets::{CommittedOffset, Offsets};
 /// All that is known of one group id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
-    /// Members, generation and state; `None` while the group does not exist.
+    /// Members, generation and state under the classic protocol.
     pub membership: Option<ClassicGroup>,
+    /// Members, epochs and targets under the consumer group protocol. At most one of the two is there; with neither the
+    /// group does not exist.
+    pub consumer: Option<ConsumerGroup>,
     /// Committed offsets by topic and partition.
     pub offsets: Offsets,
 }
@@ -39,7 +46,33 @@ pub struct Group {
 impl Group {
     /// Whether the group exists, as DescribeGroups and ListGroups see it.
     pub fn exists(&self) -> bool {
-        self.membership.is_some()
+        self.membership.is_some() || self.consumer.is_some()
+    }
+
+    /// Whether it has members.
+    pub fn has_members(&self) -> bool {
+        let classic = self
+            .membership
+            .as_ref()
+            .is_some_and(|classic| classic.state != classic::State::Empty);
+        classic
+            || self
+                .consumer
+                .as_ref()
+                .is_some_and(|consumer| !consumer.members.is_empty())
+    }
+
+    /// Whether the offsets of a topic are in use.
+    pub fn is_subscribed_to(&self, topic: &StrBytes) -> bool {
+        let classic = self
+            .membership
+            .as_ref()
+            .is_some_and(|classic| classic.is_subscribed_to(topic));
+        classic
+            || self
+                .consumer
+                .as_ref()
+                .is_some_and(|consumer| consumer.is_subscribed_to(topic))
     }
 }
 
@@ -63,6 +96,20 @@ pub enum Record {
         /// The new value.
         value: Option<CommittedOffset>,
     },
+    /// The consumer group's epochs and topics are now these; its members stay. Creates it, in place of a classic group.
+    ConsumerHead {
+        /// The group without its members.
+        head: Box<ConsumerGroup>,
+        /// Whether more has changed than what is known of the topics, which a restart looks up again.
+        durable: bool,
+    },
+    /// A member of a consumer group is now this, or with `None` no longer there. Always durable.
+    ConsumerMember {
+        /// Its id.
+        member_id: StrBytes,
+        /// What it is now.
+        member: Option<Arc<ConsumerMember>>,
+    },
     /// The group no longer exists. Always durable.
     Removed,
 }
@@ -71,8 +118,8 @@ impl Record {
     /// Whether the record must be stored before the reply goes out.
     pub fn is_durable(&self) -> bool {
         match self {
-            Record::Membership { durable, .. } => *durable,
-            Record::Offset { .. } | Record::Removed => true,
+            Record::Membership { durable, .. } | Record::ConsumerHead { durable, .. } => *durable,
+            Record::Offset { .. } | Record::ConsumerMember { .. } | Record::Removed => true,
         }
     }
 }
@@ -80,13 +127,18 @@ impl Record {
 /// Changes the state by one record: the only function that does.
 pub fn apply(group: &mut Group, record: &Record) {
     match record {
-        Record::Membership { group: membership, .. } => group.membership = Some((**membership).clone()),
+        Record::Membership { group: membership, .. } => {
+            group.consumer = None;
+            group.membership = Some((**membership).clone());
+        }
         Record::Offset {
             topic,
             partition,
             value: Some(value),
         } => {
-            group.membership.get_or_insert_with(ClassicGroup::default);
+            if !group.exists() {
+                group.membership = Some(ClassicGroup::default());
+            }
             group.offsets.put(topic.clone(), *partition, value.clone());
         }
         Record::Offset {
@@ -94,6 +146,20 @@ pub fn apply(group: &mut Group, record: &Record) {
             partition,
             value: None,
         } => group.offsets.remove(topic, *partition),
+        Record::ConsumerHead { head, .. } => {
+            group.membership = None;
+            let consumer = group.consumer.get_or_insert_default();
+            let members = std::mem::take(&mut consumer.members);
+            let static_members = std::mem::take(&mut consumer.static_members);
+            *consumer = ConsumerGroup {
+                members,
+                static_members,
+                ..(**head).clone()
+            };
+        }
+        Record::ConsumerMember { member_id, member } => {
+            group.consumer.get_or_insert_default().put(member_id, member.clone());
+        }
         Record::Removed => *group = Group::default(),
     }
 }
@@ -103,6 +169,8 @@ pub fn apply(group: &mut Group, record: &Record) {
 pub enum Timer {
     /// The session of a member, or of a member id that was handed out and not yet used.
     Session(StrBytes),
+    /// How long a member of a consumer group may take to give partitions up.
+    Revocation(StrBytes),
     /// The end of the join phase.
     Join,
     /// The end of the time in which all members must have sent SyncGroup.

@@ -1,5 +1,8 @@
 //! Committed offsets: commit, fetch, delete, and expiry.
 
+mod expiry;
+mod validate;
+
 use std::collections::BTreeMap;
 
 use kafka_protocol::messages::TopicName;
@@ -13,11 +16,11 @@ use kafka_protocol::messages::offset_fetch_response::{
 use kafka_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::classic::State;
-use super::{ClassicGroup, Effect, Group, GroupConfig, GroupError, Outcome, Record, Timer, detached};
+use super::{Group, GroupConfig, GroupError, Outcome, Record, detached};
+use validate::{validate_commit, validate_delete, validate_fetch};
 
-/// From this version on a commit to a group that does not exist says so.
-const GROUP_ID_NOT_FOUND_SINCE: i16 = 9;
+pub use expiry::{expire, forget_topics};
+
 /// What is answered for a partition without a committed offset.
 const NO_OFFSET: i64 = -1;
 
@@ -128,41 +131,6 @@ pub fn commit(
     }
 }
 
-/// A commit in a group that is stable or about to rebalance keeps the session alive, as a heartbeat does.
-fn validate_commit(
-    group: &Group,
-    api_version: i16,
-    request: &OffsetCommitRequest,
-) -> Result<Option<Effect>, GroupError> {
-    let generation = request.generation_id_or_member_epoch;
-    let Some(classic) = &group.membership else {
-        return match generation {
-            // An administrator, or a consumer that assigns itself: it needs no group, so it gets one.
-            ..0 => Ok(None),
-            _ if api_version >= GROUP_ID_NOT_FOUND_SINCE => Err(GroupError::GroupIdNotFound),
-            _ => Err(GroupError::IllegalGeneration),
-        };
-    };
-    if generation < 0 && classic.state == State::Empty {
-        return Ok(None);
-    }
-    if generation < 0 && request.member_id.is_empty() && request.group_instance_id.is_none() {
-        return Err(GroupError::UnknownMemberId);
-    }
-    let member = classic.validate_member(&request.member_id, request.group_instance_id.as_ref())?;
-    if generation != classic.generation {
-        return Err(GroupError::IllegalGeneration);
-    }
-    match classic.state {
-        State::CompletingRebalance => Err(GroupError::RebalanceInProgress),
-        State::Empty => Ok(None),
-        State::PreparingRebalance | State::Stable => Ok(Some(Effect::Arm {
-            timer: Timer::Session(member.id.clone()),
-            after_ms: member.session_timeout_ms,
-        })),
-    }
-}
-
 fn is_too_large(config: &GroupConfig, partition: &OffsetCommitRequestPartition) -> bool {
     let Some(metadata) = &partition.committed_metadata else {
         return false;
@@ -189,6 +157,11 @@ pub fn commit_refused(request: &OffsetCommitRequest, error: GroupError) -> Offse
 
 /// Answers an OffsetFetch for one group. A group that does not exist has no offsets, which is no error.
 pub fn fetch(group: &Group, request: &OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
+    if let Err(error) = validate_fetch(group, request) {
+        return OffsetFetchResponseGroup::default()
+            .with_group_id(request.group_id.clone())
+            .with_error_code(error.code());
+    }
     let topics = match &request.topics {
         None => group
             .offsets
@@ -243,14 +216,13 @@ fn fetched_topic<'a>(
 
 /// Decides on an OffsetDelete, whose topics exist.
 pub fn delete(group: &Group, request: &OffsetDeleteRequest) -> Outcome<OffsetDeleteResponse> {
-    let classic = match validate_delete(group, request) {
-        Ok(classic) => classic,
-        Err(error) => return Outcome::reply(OffsetDeleteResponse::default().with_error_code(error.code())),
-    };
+    if let Err(error) = validate_delete(group, request) {
+        return Outcome::reply(OffsetDeleteResponse::default().with_error_code(error.code()));
+    }
     let mut records = Vec::new();
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
-        let subscribed = classic.is_subscribed_to(&topic.name);
+        let subscribed = group.is_subscribed_to(&topic.name);
         let error_code = if subscribed {
             GroupError::GroupSubscribedToTopic.code()
         } else {
@@ -281,78 +253,6 @@ pub fn delete(group: &Group, request: &OffsetDeleteRequest) -> Outcome<OffsetDel
     Outcome {
         reply: OffsetDeleteResponse::default().with_topics(topics),
         records,
-        effects: Vec::new(),
-    }
-}
-
-fn validate_delete<'a>(group: &'a Group, request: &OffsetDeleteRequest) -> Result<&'a ClassicGroup, GroupError> {
-    if request.group_id.is_empty() {
-        return Err(GroupError::InvalidGroupId);
-    }
-    let classic = group.membership.as_ref().ok_or(GroupError::GroupIdNotFound)?;
-    if classic.state != State::Empty && !classic.uses_consumer_protocol() {
-        return Err(GroupError::NonEmptyGroup);
-    }
-    Ok(classic)
-}
-
-/// Decides which offsets have outlived `offsets.retention.minutes`, and whether the group goes with the last of them.
-pub fn expire(group: &Group, config: &GroupConfig, now_ms: i64) -> Outcome<()> {
-    let Some(classic) = &group.membership else {
-        return Outcome::reply(());
-    };
-    let mut records = Vec::new();
-    let mut all_expired = true;
-    for (topic, partition, offset) in group.offsets.iter() {
-        if !classic.is_subscribed_to(topic) && is_expired(classic, config, now_ms, offset) {
-            records.push(Record::Offset {
-                topic: topic.clone(),
-                partition,
-                value: None,
-            });
-        } else {
-            all_expired = false;
-        }
-    }
-    if all_expired && classic.state == State::Empty {
-        records.push(Record::Removed);
-    }
-    Outcome {
-        reply: (),
-        records,
-        effects: Vec::new(),
-    }
-}
-
-fn is_expired(classic: &ClassicGroup, config: &GroupConfig, now_ms: i64, offset: &CommittedOffset) -> bool {
-    let since_ms = match (&classic.protocol_type, classic.state) {
-        // A group without members keeps its offsets for that long after the last one left.
-        (Some(_), State::Empty) => classic.state_since_ms.unwrap_or(offset.commit_timestamp_ms),
-        // A stable group of consumers keeps those of topics that it no longer reads, counted from the commit.
-        (Some(_), State::Stable) if classic.uses_consumer_protocol() && classic.subscribed_topics.is_some() => {
-            offset.commit_timestamp_ms
-        }
-        (Some(_), _) => return false,
-        // Consumers that assign themselves: counted from the commit.
-        (None, _) => offset.commit_timestamp_ms,
-    };
-    match offset.expire_timestamp_ms {
-        Some(expire_timestamp_ms) => now_ms >= expire_timestamp_ms,
-        None => now_ms.saturating_sub(since_ms) >= config.offsets_retention_ms,
-    }
-}
-
-/// Decides what remains when topics are deleted: their offsets go, in every group.
-pub fn forget_topics(group: &Group, is_deleted: impl Fn(&StrBytes) -> bool) -> Outcome<()> {
-    let gone = group.offsets.iter().filter(|(topic, ..)| is_deleted(topic));
-    let records = gone.map(|(topic, partition, _)| Record::Offset {
-        topic: topic.clone(),
-        partition,
-        value: None,
-    });
-    Outcome {
-        reply: (),
-        records: records.collect(),
         effects: Vec::new(),
     }
 }

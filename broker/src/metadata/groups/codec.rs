@@ -18,7 +18,7 @@ pub(super) fn put_string(out: &mut Vec<u8>, text: &str) {
     out.extend(&text.as_bytes()[..usize::from(len)]);
 }
 
-fn put_optional_string(out: &mut Vec<u8>, text: Option<&StrBytes>) {
+pub(super) fn put_optional_string(out: &mut Vec<u8>, text: Option<&StrBytes>) {
     out.push(u8::from(text.is_some()));
     if let Some(text) = text {
         put_string(out, text);
@@ -30,7 +30,7 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend(bytes);
 }
 
-fn put_count(out: &mut Vec<u8>, count: usize) {
+pub(super) fn put_count(out: &mut Vec<u8>, count: usize) {
     // Whatever is counted came in one frame, whose length is an i32.
     out.extend(u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes());
 }
@@ -138,7 +138,7 @@ pub(super) fn decode_offset(value: &[u8]) -> Option<CommittedOffset> {
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl Reader<'_> {
-    fn take(&mut self, len: usize) -> Option<&[u8]> {
+    pub(super) fn take(&mut self, len: usize) -> Option<&[u8]> {
         let (head, tail) = self.0.split_at_checked(len)?;
         self.0 = tail;
         Some(head)
@@ -152,11 +152,11 @@ impl Reader<'_> {
         Some(i32::from_be_bytes(self.take(4)?.try_into().ok()?))
     }
 
-    fn i64(&mut self) -> Option<i64> {
+    pub(super) fn i64(&mut self) -> Option<i64> {
         Some(i64::from_be_bytes(self.take(8)?.try_into().ok()?))
     }
 
-    fn count(&mut self) -> Option<usize> {
+    pub(super) fn count(&mut self) -> Option<usize> {
         usize::try_from(u32::from_be_bytes(self.take(4)?.try_into().ok()?)).ok()
     }
 
@@ -166,7 +166,7 @@ impl Reader<'_> {
         Some(StrBytes::from_string(text.to_owned()))
     }
 
-    fn optional_string(&mut self) -> Option<Option<StrBytes>> {
+    pub(super) fn optional_string(&mut self) -> Option<Option<StrBytes>> {
         match self.u8()? {
             0 => Some(None),
             1 => self.string().map(Some),

@@ -45,6 +45,14 @@ pub fn join(group: &Group, config: &GroupConfig, now_ms: i64, command: &JoinComm
     if !(config.min_session_timeout_ms..=config.max_session_timeout_ms).contains(&request.session_timeout_ms) {
         return Outcome::reply(refused(member_id, GroupError::InvalidSessionTimeout));
     }
+    if group
+        .consumer
+        .as_ref()
+        .is_some_and(|consumer| !consumer.members.is_empty())
+    {
+        // Its members follow another protocol, and the two are not mixed.
+        return Outcome::reply(refused(&nobody, GroupError::InconsistentGroupProtocol));
+    }
     let created;
     let classic = match &group.membership {
         Some(classic) => classic,
@@ -74,7 +82,7 @@ pub fn join(group: &Group, config: &GroupConfig, now_ms: i64, command: &JoinComm
     } else {
         join.known_member()
     };
-    if outcome.records.is_empty() && !group.exists() {
+    if outcome.records.is_empty() && group.membership.is_none() {
         // Even a refused join leaves an empty group behind, as in Apache Kafka.
         return join.draft().finish(outcome.reply);
     }

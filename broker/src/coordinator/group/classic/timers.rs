@@ -3,14 +3,18 @@
 use kafka_protocol::protocol::StrBytes;
 
 use super::{ClassicGroup, Draft, State};
-use crate::coordinator::group::{Group, GroupConfig, Outcome, Timer};
+use crate::coordinator::group::{Group, GroupConfig, Outcome, Timer, consumer};
 
 /// Decides on a timer that has gone off.
 pub fn expire(group: &Group, config: &GroupConfig, now_ms: i64, timer: &Timer) -> Outcome<()> {
+    if let Some(consumer) = &group.consumer {
+        return consumer::expire(consumer, timer);
+    }
     let Some(classic) = &group.membership else {
         return Outcome::reply(());
     };
     match timer {
+        Timer::Revocation(_) => Outcome::reply(()),
         Timer::Session(member_id) => expire_session(classic, config, now_ms, member_id),
         Timer::Join => expire_join(classic, config, now_ms),
         Timer::Sync => expire_sync(classic, config, now_ms),
@@ -67,6 +71,9 @@ fn expire_sync(classic: &ClassicGroup, config: &GroupConfig, now_ms: i64) -> Out
 /// Decides what to do with a group that was read from the store: each member has one session time-out to show up.
 /// A group that is over `group.max.size` by now rebalances, which gives its members a chance to commit first.
 pub fn recover(group: &Group, config: &GroupConfig, now_ms: i64) -> Outcome<()> {
+    if let Some(consumer) = &group.consumer {
+        return consumer::recover(consumer, config);
+    }
     let Some(classic) = group.membership.as_ref().filter(|classic| !classic.members.is_empty()) else {
         return Outcome::reply(());
     };

@@ -2,6 +2,7 @@
 //! follow the protocol, and the properties that must hold whatever happens to them.
 
 mod client;
+mod consumers;
 mod properties;
 mod scenarios;
 mod world;

@@ -4,13 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kafka_protocol::messages::{
-    GroupId, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest,
-    SyncGroupRequest, SyncGroupResponse,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, GroupId, HeartbeatRequest, JoinGroupRequest,
+    JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest, SyncGroupRequest, SyncGroupResponse,
 };
 use kafka_protocol::protocol::StrBytes;
 
 use crate::coordinator::group::classic::{self, JoinCommand, State};
-use crate::coordinator::group::{self, Answer, Caller, Effect, Group, GroupConfig, Outcome, Record, Timer, offsets};
+use crate::coordinator::group::{
+    self, Answer, Caller, Effect, Group, GroupConfig, Outcome, Record, Timer, consumer, offsets,
+};
 use crate::metadata::groups::GroupStore;
 use crate::metadata::store::Store;
 
@@ -153,6 +155,24 @@ impl World {
         )
     }
 
+    pub(super) fn consumer_heartbeat(
+        &mut self,
+        request: ConsumerGroupHeartbeatRequest,
+        topics: &dyn consumer::TopicsView,
+    ) -> Sent<ConsumerGroupHeartbeatResponse> {
+        self.requests += 1;
+        let nonce = uuid::Uuid::from_u128(u128::from(self.requests));
+        let command = consumer::HeartbeatCommand {
+            caller: Self::caller(1),
+            request,
+            nonce,
+        };
+        self.run(
+            |group, config, _| consumer::heartbeat(group, config, &command, topics),
+            |_, response| response,
+        )
+    }
+
     /// The first partition's error code.
     pub(super) fn commit(&mut self, api_version: i16, request: &OffsetCommitRequest) -> Sent<i16> {
         self.run(
@@ -275,8 +295,19 @@ impl World {
 
     /// Nobody waits in vain, nobody is forgotten, and the state is one that the protocol knows.
     fn check(&self) {
+        assert!(self.group.membership.is_none() || self.group.consumer.is_none());
         let Some(group) = &self.group.membership else {
-            assert!(self.joins.is_empty() && self.syncs.is_empty() && self.group.offsets.is_empty());
+            assert!(self.joins.is_empty() && self.syncs.is_empty());
+            let consumer = self.group.consumer.clone().unwrap_or_default();
+            assert!(self.group.consumer.is_some() || self.group.offsets.is_empty());
+            for member in consumer.members.values() {
+                assert!(
+                    self.timers.contains_key(&Timer::Session(member.id.clone())),
+                    "{member:?} can be lost for ever"
+                );
+                let revokes = member.state == consumer::MemberState::UnrevokedPartitions;
+                assert!(!revokes || self.timers.contains_key(&Timer::Revocation(member.id.clone())));
+            }
             return;
         };
         let waiting = |wait: fn(&classic::Member) -> bool| {
@@ -344,6 +375,10 @@ impl World {
 fn settled(group: &Group) -> Group {
     Group {
         membership: group.membership.as_ref().map(group::ClassicGroup::settled),
+        consumer: group.consumer.clone().map(|consumer| group::ConsumerGroup {
+            topics_version: 0,
+            ..consumer
+        }),
         offsets: group.offsets.clone(),
     }
 }

@@ -1,0 +1,98 @@
+//! Which heartbeats make no sense, and what Apache Kafka says to them.
+
+use kafka_protocol::messages::ConsumerGroupHeartbeatRequest;
+use kafka_protocol::protocol::StrBytes;
+
+use super::LEAVE_STATIC_EPOCH;
+use crate::coordinator::group::GroupError;
+use crate::coordinator::group::assignor::Assignor;
+
+/// From this version on the client chooses its member id (KIP-1082).
+const MEMBER_ID_SINCE: i16 = 1;
+
+/// A refusal and its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) error: GroupError,
+    pub(super) message: String,
+}
+
+pub(super) fn refusal(error: GroupError, message: impl Into<String>) -> Refusal {
+    Refusal {
+        error,
+        message: message.into(),
+    }
+}
+
+pub(super) fn validate(api_version: i16, request: &ConsumerGroupHeartbeatRequest) -> Result<(), Refusal> {
+    let invalid = |message: &str| Err(refusal(GroupError::InvalidRequest, message));
+    let is_empty = |text: &Option<StrBytes>| text.as_ref().is_some_and(|text| text.trim().is_empty());
+    let needs_id = api_version >= MEMBER_ID_SINCE || request.member_epoch != 0;
+    if needs_id && request.member_id.trim().is_empty() {
+        return invalid("MemberId can't be empty.");
+    }
+    if request.group_id.trim().is_empty() {
+        return invalid("GroupId can't be empty.");
+    }
+    if is_empty(&request.instance_id) {
+        return invalid("InstanceId can't be empty.");
+    }
+    if is_empty(&request.rack_id) {
+        return invalid("RackId can't be empty.");
+    }
+    match request.member_epoch {
+        0 if request.rebalance_timeout_ms == -1 => {
+            return invalid("RebalanceTimeoutMs must be provided in first request.");
+        }
+        0 if request.topic_partitions.as_ref().is_none_or(|owned| !owned.is_empty()) => {
+            return invalid("TopicPartitions must be empty when (re-)joining.");
+        }
+        0 if request.subscribed_topic_names.is_none() && request.subscribed_topic_regex.is_none() => {
+            return invalid("Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.");
+        }
+        LEAVE_STATIC_EPOCH if request.instance_id.is_none() => return invalid("InstanceId can't be null."),
+        ..LEAVE_STATIC_EPOCH => return invalid("MemberEpoch is invalid."),
+        _ => {}
+    }
+    validate_assignor(request)?;
+    validate_regex(request)
+}
+
+fn validate_assignor(request: &ConsumerGroupHeartbeatRequest) -> Result<(), Refusal> {
+    match &request.server_assignor {
+        Some(name) if Assignor::by_name(name).is_none() => {
+            let supported = Assignor::ALL.map(Assignor::name).join(", ");
+            let message = format!(
+                "ServerAssignor {} is not supported. Supported assignors: {supported}.",
+                name.as_str()
+            );
+            Err(refusal(GroupError::UnsupportedAssignor, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn validate_regex(request: &ConsumerGroupHeartbeatRequest) -> Result<(), Refusal> {
+    let Some(expression) = request
+        .subscribed_topic_regex
+        .as_ref()
+        .filter(|expression| !expression.is_empty())
+    else {
+        return Ok(());
+    };
+    let problem = |error: regex::Error| {
+        let message = format!(
+            "SubscribedTopicRegex `{}` is not a valid regular expression: {error}.",
+            expression.as_str()
+        );
+        refusal(GroupError::InvalidRegularExpression, message)
+    };
+    compile(expression).map(drop).map_err(problem)
+}
+
+/// The expression, which must match a whole name. Its time is linear in the name, as with RE2, and its size is bounded.
+pub(super) fn compile(expression: &str) -> Result<regex::Regex, regex::Error> {
+    regex::RegexBuilder::new(&format!("^(?:{expression})$"))
+        .size_limit(1 << 20)
+        .build()
+}
