@@ -9,6 +9,7 @@
 //! | `m` manifest id | the [`Segment`](super::records::Segment)s of an object of parts |
 //! | `u` bucket `\0` key `\0` upload id | [`UploadRecord`](super::records::UploadRecord) |
 //! | `p` upload id, part number (2 bytes, big endian) | [`PartRecord`](super::records::PartRecord) |
+//! | `d` upload id | [`CompletedRecord`](super::records::CompletedRecord), for a while |
 //! | `x` | present after a clean stop: no orphaned files are to be looked for |
 //!
 //! Bucket names hold no `\0` and ids have a fixed length, so keys may hold anything; and as sled orders
@@ -59,6 +60,7 @@ pub(crate) mod keys {
     pub(crate) const OBJECTS: &[u8] = b"o";
     pub(crate) const MANIFESTS: &[u8] = b"m";
     pub(crate) const PARTS: &[u8] = b"p";
+    pub(crate) const COMPLETED: &[u8] = b"d";
 
     fn concat(parts: &[&[u8]]) -> Vec<u8> {
         parts.concat()
@@ -88,6 +90,10 @@ pub(crate) mod keys {
 
     pub(crate) fn upload(bucket: &str, key: &str, id: &str) -> Vec<u8> {
         concat(&[b"u", bucket.as_bytes(), b"\0", key.as_bytes(), b"\0", id.as_bytes()])
+    }
+
+    pub(crate) fn completed(upload: &str) -> Vec<u8> {
+        concat(&[COMPLETED, upload.as_bytes()])
     }
 
     /// What the keys of all parts of an upload start with.

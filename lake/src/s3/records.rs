@@ -133,6 +133,15 @@ pub(crate) struct UploadRecord {
     pub(crate) checksum: Option<super::digest::UploadChecksum>,
 }
 
+/// An upload that became an object: a client that did not get the answer asks again, and gets the same one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct CompletedRecord {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+    /// The object, as it was then.
+    pub(crate) object: ObjectRecord,
+}
+
 /// A part of an upload.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct PartRecord {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use http::Request;
+use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,9 +15,10 @@ use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{HttpError, HttpResponse, S3Result, s3_error};
 use tickertape_client::s3::{LOCAL_ACCESS_KEY_ID, LOCAL_SECRET_ACCESS_KEY};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::catalog::{Catalog, CatalogError, LocalCatalog};
 use crate::glue::Endpoint;
@@ -102,10 +103,13 @@ impl Server {
         let (data_dir, fsync) = (config.data_dir.clone(), config.fsync);
         let opened = tokio::task::spawn_blocking(move || open(&data_dir, fsync)).await;
         let (store, catalog) = opened.map_err(|_| StoreError::Stopping)??;
-        let backend = Backend { store: Arc::new(store) };
+        let backend = Backend {
+            store: Arc::new(store),
+            tasks: TaskTracker::new(),
+        };
         let front = Front::new(&backend, Arc::clone(&catalog), &config);
         let stop = CancellationToken::new();
-        let accepting = tokio::spawn(accept(listener, front, stop.clone()));
+        let accepting = tokio::spawn(accept(listener, front, backend.tasks.clone(), stop.clone()));
         Ok(Handle {
             address,
             config,
@@ -188,19 +192,39 @@ impl Service<Request<Incoming>> for Front {
             let glue = self.glue.clone();
             return Box::pin(async move { Ok(glue.answer(request).await) });
         }
-        Service::call(&self.s3, request)
+        let answer = Service::call(&self.s3, request);
+        Box::pin(async move {
+            let mut answer = answer.await?;
+            // Clients print it when something went wrong.
+            if let Ok(id) = HeaderValue::from_str(&uuid::Uuid::new_v4().simple().to_string()) {
+                answer.headers_mut().insert("x-amz-request-id", id);
+            }
+            Ok(answer)
+        })
     }
 }
 
-async fn accept(listener: TcpListener, front: Front, stop: CancellationToken) {
+/// Accepts until `stop`, then waits until every request in flight is answered and every change is made.
+async fn accept(listener: TcpListener, front: Front, tasks: TaskTracker, stop: CancellationToken) {
     let connections = GracefulShutdown::new();
+    let cut_off = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, _)) => serve(stream, &front, &connections),
+            Ok((stream, _)) => {
+                let _ = stream.set_nodelay(true);
+                let mut http = hyper::server::conn::http1::Builder::new();
+                http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+                let connection = connections.watch(http.serve_connection(TokioIo::new(stream), front.clone()));
+                tasks.spawn(cut_off.clone().run_until_cancelled_owned(async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!(%error, "a connection ended");
+                    }
+                }));
+            }
             Err(error) => {
                 // Out of file descriptors, most likely: others must end before the next can begin.
                 tracing::warn!(%error, "cannot accept a connection");
@@ -214,19 +238,10 @@ async fn accept(listener: TcpListener, front: Front, stop: CancellationToken) {
         .is_err()
     {
         tracing::warn!("stopped while clients were still reading answers");
+        cut_off.cancel();
     }
-}
-
-fn serve(stream: TcpStream, front: &Front, connections: &GracefulShutdown) {
-    let _ = stream.set_nodelay(true);
-    let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    let connection = connections.watch(http.serve_connection(TokioIo::new(stream), front.clone()));
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection ended");
-        }
-    });
+    tasks.close();
+    tasks.wait().await;
 }
 
 /// A running server. Dropped, it stops accepting; [`Handle::shutdown`] also waits.

@@ -30,11 +30,14 @@ use super::blobs::{Blobs, Extent, Pin};
 use super::condition::WriteCondition;
 use super::error::StoreError;
 use super::index::{Batch, Index, keys};
-use super::records::{BlobId, BucketRecord, Content, ObjectRecord, PartRecord, Segment};
+use super::ops::now_ms;
+use super::records::{BlobId, BucketRecord, CompletedRecord, Content, ObjectRecord, PartRecord, Segment};
 
 /// The version of the layout that this code writes, and the newest that it reads.
 const FORMAT: u32 = 1;
 const STRIPES: usize = 256;
+/// How long the answer to a completed upload is kept, for a client that did not get it.
+const COMPLETED_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Locks by name: two names may share one.
 struct Stripes(Vec<Mutex<()>>);
@@ -89,10 +92,23 @@ impl Store {
         } else {
             store.blobs.sweep(&store.referenced()?)?
         };
+        store.forget_completed(now_ms())?;
         if removed > 0 {
             tracing::info!(removed, "removed files that an earlier process left unfinished");
         }
         Ok(store)
+    }
+
+    /// Forgets uploads that were completed long ago.
+    fn forget_completed(&self, now_ms: i64) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        for item in self.index.scan(keys::COMPLETED.to_vec(), Bound::Unbounded) {
+            let (id, record) = item?;
+            if now_ms - record.decode::<CompletedRecord>()?.object.modified_ms > COMPLETED_KEPT_MS {
+                batch.remove([keys::COMPLETED, &id].concat());
+            }
+        }
+        Ok(self.index.apply(batch)?)
     }
 
     /// Notes a clean stop, so that the next start need not look for orphans.
@@ -284,20 +300,11 @@ impl Store {
         Ok(files)
     }
 
-    /// Settles the index, then removes files that it no longer names.
-    pub(crate) async fn settle_and_release(self: &Arc<Self>, released: Vec<Released>) -> Result<(), StoreError> {
-        self.index.settle().await?;
-        let released: Vec<_> = released.into_iter().filter_map(|released| released.0).collect();
-        if !released.is_empty() {
-            let blobs = Arc::clone(&self.blobs);
-            // Nobody waits for the removal: it changes nothing that a client could see.
-            drop(tokio::task::spawn_blocking(move || {
-                for (owner, files) in released {
-                    blobs.release(owner, files);
-                }
-            }));
+    /// Removes files that the settled index no longer names.
+    pub(crate) fn release(&self, released: Vec<Released>) {
+        for (owner, files) in released.into_iter().filter_map(|released| released.0) {
+            self.blobs.release(owner, files);
         }
-        Ok(())
     }
 }
 
@@ -306,6 +313,11 @@ impl Store {
 pub(crate) struct Released(Option<(BlobId, Vec<BlobId>)>);
 
 impl Released {
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Files that nobody reads through an object: parts of an upload.
     pub(crate) fn files(files: Vec<BlobId>) -> Vec<Self> {
         files.into_iter().map(|file| Self(Some((file, vec![file])))).collect()

@@ -17,8 +17,8 @@ impl Backend {
     pub(crate) async fn create_bucket(&self, request: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
         let name = request.input.bucket;
         let location = format!("/{name}");
-        let created = self.blocking(move |store| store.create_bucket(&name, now_ms())).await;
-        self.settled(created).await?;
+        self.change(move |store| Ok((store.create_bucket(&name, now_ms())?, Vec::new())))
+            .await?;
         Ok(S3Response::new(CreateBucketOutput {
             location: Some(location),
         }))
@@ -61,11 +61,11 @@ impl Backend {
     }
 
     pub(crate) async fn delete_bucket(&self, request: S3Request<DeleteBucketInput>) -> Answer<DeleteBucketOutput> {
-        let deleted = self
-            .blocking(move |store| store.delete_bucket(&request.input.bucket))
-            .await;
-        let files = self.settled(deleted).await?;
-        self.store.settle_and_release(Released::files(files)).await?;
+        self.change(move |store| {
+            let files = store.delete_bucket(&request.input.bucket)?;
+            Ok(((), Released::files(files)))
+        })
+        .await?;
         Ok(S3Response::new(DeleteBucketOutput {}))
     }
 

@@ -61,15 +61,14 @@ impl Backend {
             .await;
         let (record, pin) = self.settled(found).await?;
         wanted.check_source(&record)?;
-        let copied = self
-            .blocking(move |store| {
+        let record = self
+            .change(move |store| {
                 let copied = copy(store, &bucket, &key, &condition, record, new_headers);
                 drop(pin);
-                copied
+                let (replaced, record) = copied?;
+                Ok((record, vec![replaced]))
             })
-            .await;
-        let (released, record) = self.settled(copied).await?;
-        self.store.settle_and_release(vec![released]).await?;
+            .await?;
         let mut result = CopyObjectResult {
             e_tag: Some(ETag::Strong(record.etag.clone())),
             last_modified: Some(timestamp(record.modified_ms)),

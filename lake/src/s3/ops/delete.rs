@@ -18,11 +18,11 @@ impl Backend {
         let input = request.input;
         check_version(input.version_id.as_deref())?;
         let condition = WriteCondition::new(input.if_match.as_ref(), None)?;
-        let deleted = self
-            .blocking(move |store| store.delete_object(&input.bucket, &input.key, &condition))
-            .await;
-        let released = self.settled(deleted).await?;
-        self.store.settle_and_release(vec![released]).await?;
+        self.change(move |store| {
+            let deleted = store.delete_object(&input.bucket, &input.key, &condition)?;
+            Ok(((), vec![deleted]))
+        })
+        .await?;
         Ok(S3Response::new(DeleteObjectOutput::default()))
     }
 
@@ -35,37 +35,35 @@ impl Backend {
             return Err(s3_error!(MalformedXML, "A batch deletes at most {BATCH_KEYS_MAX} keys"));
         }
         let quiet = delete.quiet.unwrap_or_default();
-        let deleted = self
-            .blocking(move |store| {
+        let outcomes = self
+            .change(move |store| {
                 store.require_bucket(&bucket)?;
                 let mut outcomes = Vec::with_capacity(delete.objects.len());
+                let mut released = Vec::new();
                 for object in delete.objects {
                     let outcome = check_version(object.version_id.as_deref()).and_then(|()| {
                         let condition = match &object.e_tag {
                             Some(etag) => WriteCondition::Is(etag.value().to_owned()),
                             None => WriteCondition::None,
                         };
-                        Ok(store.delete_object(&bucket, &object.key, &condition)?)
+                        released.push(store.delete_object(&bucket, &object.key, &condition)?);
+                        Ok(())
                     });
                     outcomes.push((object.key, outcome));
                 }
-                Ok(outcomes)
+                Ok((outcomes, released))
             })
-            .await;
-        let (mut done, mut errors, mut released) = (Vec::new(), Vec::new(), Vec::new());
-        for (key, outcome) in self.settled(deleted).await? {
+            .await?;
+        let (mut done, mut errors) = (Vec::new(), Vec::new());
+        for (key, outcome) in outcomes {
             match outcome {
-                Ok(files) => {
-                    released.push(files);
-                    done.push(DeletedObject {
-                        key: Some(key),
-                        ..Default::default()
-                    });
-                }
+                Ok(()) => done.push(DeletedObject {
+                    key: Some(key),
+                    ..Default::default()
+                }),
                 Err(error) => errors.push(entry(key, &error)),
             }
         }
-        self.store.settle_and_release(released).await?;
         Ok(S3Response::new(DeleteObjectsOutput {
             deleted: (!quiet && !done.is_empty()).then_some(done),
             errors: (!errors.is_empty()).then_some(errors),

@@ -12,9 +12,10 @@ use std::sync::Arc;
 
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
+use tokio_util::task::TaskTracker;
 
 use super::error::StoreError;
-use super::store::Store;
+use super::store::{Released, Store};
 
 /// The region that this server says it is in. Signatures for any region are accepted.
 pub(crate) const REGION: &str = "us-east-1";
@@ -23,6 +24,8 @@ pub(crate) const REGION: &str = "us-east-1";
 #[derive(Clone, Debug)]
 pub(crate) struct Backend {
     pub(crate) store: Arc<Store>,
+    /// Changes on their way: a stop waits for them.
+    pub(crate) tasks: TaskTracker,
 }
 
 /// Milliseconds since the epoch.
@@ -31,6 +34,28 @@ pub(crate) fn now_ms() -> i64 {
 }
 
 impl Backend {
+    /// Makes a change: runs `work`, waits until it is settled, then removes the files that it left without a
+    /// name. A client that goes away meanwhile does not stop it half way.
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Store>) -> S3Result<(T, Vec<Released>)> + Send + 'static,
+    ) -> S3Result<T> {
+        let (store, tasks) = (Arc::clone(&self.store), self.tasks.clone());
+        let change = self.tasks.spawn(async move {
+            let working = Arc::clone(&store);
+            let done = tokio::task::spawn_blocking(move || work(&working)).await;
+            // A refusal, too, depends on what was there.
+            store.index.settle().await.map_err(StoreError::from)?;
+            let (value, released) = done.map_err(|_| StoreError::Stopping)??;
+            if !released.iter().all(Released::is_empty) {
+                // Nobody waits for the removal: it changes nothing that a client could see.
+                tasks.spawn_blocking(move || store.release(released));
+            }
+            Ok(value)
+        });
+        change.await.map_err(|_| StoreError::Stopping)?
+    }
+
     /// Runs what touches the disk away from the connections.
     async fn blocking<T: Send + 'static>(
         &self,

@@ -106,15 +106,11 @@ impl Backend {
             id: BlobId::random().to_string(),
         };
         let name = upload.clone();
-        let begun = self
-            .blocking(move |store| {
-                let _bucket = store.hold_bucket(&name.bucket)?;
-                let mut batch = Batch::default();
-                batch.put(name.index_key(), &record)?;
-                Ok(store.index.apply(batch)?)
-            })
-            .await;
-        self.settled(begun).await?;
+        self.change(move |store| {
+            begin(store, &name, &record)?;
+            Ok(((), Vec::new()))
+        })
+        .await?;
         Ok(S3Response::new(CreateMultipartUploadOutput {
             bucket: Some(upload.bucket),
             key: Some(upload.key),
@@ -245,21 +241,16 @@ impl Backend {
         blob: NewBlob,
         mut part: PartRecord,
     ) -> S3Result<PartRecord> {
-        let kept = self
-            .blocking(move |store| {
-                part.blob = blob.keep()?;
-                let kept = put_part(store, &upload, number, &part);
-                if let (Err(_), Some(blob)) = (&kept, part.blob) {
-                    store.blobs.release(blob, vec![blob]);
-                }
-                Ok((kept?, part))
-            })
-            .await;
-        let (replaced, part) = self.settled(kept).await?;
-        self.store
-            .settle_and_release(Released::files(replaced.into_iter().collect()))
-            .await?;
-        Ok(part)
+        self.change(move |store| {
+            part.blob = blob.keep().map_err(StoreError::from)?;
+            let kept = put_part(store, &upload, number, &part);
+            if let (Err(_), Some(blob)) = (&kept, part.blob) {
+                store.blobs.release(blob, vec![blob]);
+            }
+            let replaced = kept?;
+            Ok((part, Released::files(replaced.into_iter().collect())))
+        })
+        .await
     }
 
     pub(crate) async fn abort_multipart_upload(
@@ -272,20 +263,11 @@ impl Backend {
             key: input.key,
             id: input.upload_id,
         };
-        let aborted = self
-            .blocking(move |store| {
-                let _bucket = store.hold_bucket(&upload.bucket)?;
-                let _upload = store.hold_upload(&upload.id);
-                upload.find(store)?;
-                let mut batch = Batch::default();
-                let files = store.drop_parts(&upload.id, &mut batch)?;
-                batch.remove(upload.index_key());
-                store.index.apply(batch)?;
-                Ok(files)
-            })
-            .await;
-        let files = self.settled(aborted).await?;
-        self.store.settle_and_release(Released::files(files)).await?;
+        self.change(move |store| {
+            let files = abort(store, &upload)?;
+            Ok(((), Released::files(files)))
+        })
+        .await?;
         Ok(S3Response::new(AbortMultipartUploadOutput::default()))
     }
 
@@ -393,6 +375,25 @@ impl Backend {
             ..Default::default()
         }))
     }
+}
+
+fn begin(store: &Store, upload: &UploadName, record: &UploadRecord) -> Result<(), StoreError> {
+    let _bucket = store.hold_bucket(&upload.bucket)?;
+    let mut batch = Batch::default();
+    batch.put(upload.index_key(), record)?;
+    Ok(store.index.apply(batch)?)
+}
+
+/// Gives the files of the parts.
+fn abort(store: &Store, upload: &UploadName) -> Result<Vec<BlobId>, StoreError> {
+    let _bucket = store.hold_bucket(&upload.bucket)?;
+    let _upload = store.hold_upload(&upload.id);
+    upload.find(store)?;
+    let mut batch = Batch::default();
+    let files = store.drop_parts(&upload.id, &mut batch)?;
+    batch.remove(upload.index_key());
+    store.index.apply(batch)?;
+    Ok(files)
 }
 
 /// Gives the file of the part that was replaced.

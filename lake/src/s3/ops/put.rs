@@ -155,10 +155,14 @@ impl Backend {
         let received = self
             .receive(input.body, input.content_length, claims, request.trailing_headers)
             .await?;
-        let committed = self
-            .blocking(move |store| {
+        let record = self
+            .change(move |store| {
                 let size_bytes = received.blob.size_bytes();
-                let content = received.blob.keep()?.map_or(Content::Empty, Content::Blob);
+                let content = received
+                    .blob
+                    .keep()
+                    .map_err(StoreError::from)?
+                    .map_or(Content::Empty, Content::Blob);
                 let record = ObjectRecord {
                     size_bytes,
                     etag: received.digest.etag(),
@@ -173,11 +177,10 @@ impl Backend {
                 if let (Err(_), Content::Blob(blob)) = (&committed, content) {
                     store.blobs.release(blob, vec![blob]);
                 }
-                Ok((committed?, record))
+                let replaced = committed?;
+                Ok((record, vec![replaced]))
             })
-            .await;
-        let (released, record) = self.settled(committed).await?;
-        self.store.settle_and_release(vec![released]).await?;
+            .await?;
         let mut output = PutObjectOutput {
             e_tag: Some(ETag::Strong(record.etag.clone())),
             ..Default::default()

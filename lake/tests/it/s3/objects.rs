@@ -259,3 +259,21 @@ async fn a_copy_lives_on_without_its_source() {
     assert_eq!(refusal(same), (400, "InvalidRequest".into()));
     fixture.files_become(2).await;
 }
+
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_nothing_half_done() {
+    let fixture = Fixture::start().await;
+    for n in 0..150_usize {
+        let body = vec![1; if n.is_multiple_of(3) { 500_000 } else { 50 }];
+        let request = fixture.client.put_object().bucket(BUCKET).key("k").body(body.into());
+        let sending = tokio::spawn(request.send());
+        // The server runs on this thread too: each turn brings the request a little further.
+        for _ in 0..n {
+            tokio::task::yield_now().await;
+        }
+        sending.abort();
+    }
+    fixture.put("k", "last").await;
+    assert_eq!(fixture.get("k").await, b"last");
+    fixture.files_become(1).await;
+}

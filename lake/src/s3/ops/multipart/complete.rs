@@ -16,7 +16,7 @@ use crate::s3::digest::{
 };
 use crate::s3::error::StoreError;
 use crate::s3::index::{Batch, keys};
-use crate::s3::records::{BlobId, Content, ObjectRecord, PartRecord, Segment, UploadRecord};
+use crate::s3::records::{BlobId, CompletedRecord, Content, ObjectRecord, PartRecord, Segment, UploadRecord};
 use crate::s3::store::{Released, Store, extents};
 
 /// Every part but the last has at least this many bytes.
@@ -61,9 +61,7 @@ impl Backend {
             id: input.upload_id,
         };
         let name = upload.clone();
-        let completed = self.blocking(move |store| Ok(complete(store, &name, &claimed))).await;
-        let (released, record) = self.settled(completed).await??;
-        self.store.settle_and_release(released).await?;
+        let record = self.change(move |store| complete(store, &name, &claimed)).await?;
         let mut output = CompleteMultipartUploadOutput {
             location: Some(format!("/{}/{}", upload.bucket, upload.key)),
             bucket: Some(upload.bucket),
@@ -100,10 +98,13 @@ fn listed(parts: CompletedPartList) -> S3Result<Vec<Listed>> {
     Ok(listed)
 }
 
-fn complete(store: &Arc<Store>, upload: &UploadName, claimed: &Claimed) -> S3Result<(Vec<Released>, ObjectRecord)> {
+fn complete(store: &Arc<Store>, upload: &UploadName, claimed: &Claimed) -> S3Result<(ObjectRecord, Vec<Released>)> {
     let _bucket = store.hold_bucket(&upload.bucket)?;
     let _upload = store.hold_upload(&upload.id);
-    let begun = upload.find(store)?;
+    let begun = match upload.find(store) {
+        Err(StoreError::NoSuchUpload) => return Ok((completed_before(store, upload, claimed)?, Vec::new())),
+        found => found?,
+    };
     let parts = chosen(store, upload, &claimed.parts)?;
     let size_bytes = parts.iter().map(|(_, part)| part.size_bytes).sum();
     if claimed
@@ -147,13 +148,31 @@ fn complete(store: &Arc<Store>, upload: &UploadName, claimed: &Claimed) -> S3Res
     let mut unused = store.drop_parts(&upload.id, &mut batch)?;
     unused.retain(|blob| !used.contains(blob));
     batch.remove(upload.index_key());
+    let completed = CompletedRecord {
+        bucket: upload.bucket.clone(),
+        key: upload.key.clone(),
+        object: record.clone(),
+    };
+    batch
+        .put(keys::completed(&upload.id), &completed)
+        .map_err(StoreError::from)?;
     batch
         .put(keys::manifest(manifest), &segments)
         .map_err(StoreError::from)?;
     let replaced = store.commit_object(&upload.bucket, &upload.key, &claimed.condition, &record, batch)?;
     let mut released = Released::files(unused);
     released.push(replaced);
-    Ok((released, record))
+    Ok((record, released))
+}
+
+/// The answer that a client did not get: the same upload was completed with the same parts.
+fn completed_before(store: &Store, upload: &UploadName, claimed: &Claimed) -> Result<ObjectRecord, StoreError> {
+    let before: Option<CompletedRecord> = store.index.get(&keys::completed(&upload.id))?;
+    let etag = multipart_etag(claimed.parts.iter().map(|part| part.etag.as_str()));
+    before
+        .filter(|before| (&before.bucket, &before.key) == (&upload.bucket, &upload.key) && before.object.etag == etag)
+        .map(|before| before.object)
+        .ok_or(StoreError::NoSuchUpload)
 }
 
 /// The parts that the client lists, each as it was uploaded.
