@@ -98,3 +98,15 @@ impl Default for LogConfig {
         }
     }
 }
+
+impl LogConfig {
+    /// How old a segment becomes before another begins: `segment.ms`, or `max.compaction.lag.ms` where that is shorter and
+    /// the topic is compacted, as the last segment is never cleaned.
+    pub(super) fn segment_age_ms(&self) -> i64 {
+        if self.cleanup_policy.compact {
+            self.segment_ms.min(self.max_compaction_lag_ms.max(1))
+        } else {
+            self.segment_ms
+        }
+    }
+}

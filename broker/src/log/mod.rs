@@ -37,6 +37,8 @@
 
 mod append;
 mod checkpoint;
+mod cleaning;
+mod compaction;
 mod config;
 mod dir;
 pub mod disk;
@@ -52,9 +54,11 @@ mod segment;
 mod swap;
 mod sync;
 mod types;
+mod upkeep;
 mod waiters;
 mod walk;
 
+pub use compaction::Compacted;
 pub use config::{CleanupPolicy, CompressionType, LogConfig, TimestampType};
 pub use dir::LogDir;
 pub use error::{AppendError, LogError, ReadError};

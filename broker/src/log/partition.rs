@@ -115,6 +115,8 @@ pub(super) struct Inner {
     pub(super) key: LogKey,
     pub(super) config: RwLock<Arc<LogConfig>>,
     pub(super) maintenance: Mutex<Maintenance>,
+    /// Held while compaction runs; taken before all others.
+    pub(super) cleaning: Mutex<()>,
     pub(super) writer: Mutex<Writer>,
     pub(super) view: RwLock<View>,
     pub(super) waiters: Arc<Waiters>,
@@ -128,6 +130,8 @@ pub(super) struct Inner {
     pub(super) sync_ended: Notify,
     /// When the last sync began, by the broker's clock: for `flush.ms`.
     pub(super) last_sync_ms: AtomicI64,
+    /// When producers were last looked at for expiry, by the broker's clock.
+    pub(super) last_expiry_ms: AtomicI64,
     /// Whether names in the log's directory have changed since it was synced.
     pub(super) names_dirty: AtomicBool,
 }

@@ -34,10 +34,11 @@ use super::{
     walk::{Scanned, Scanner, read_batch},
 };
 use crate::{
-    metadata::segments::{
-        AbortedRecord, Checkpoint, LogKey, LogPosition, ProducerRecord, SegmentRecord, kind, trailing_i64,
+    metadata::{
+        segments::{AbortedRecord, Checkpoint, LogKey, LogPosition, ProducerRecord, SegmentRecord, kind, trailing_i64},
+        store::Batch,
     },
-    wire::batch::{Batch, BatchHeader},
+    wire::batch::{Batch as RecordBatch, BatchHeader},
 };
 
 /// Kafka's file that says whose directory this is.
@@ -242,6 +243,7 @@ impl Opening<'_> {
             key: self.key,
             config: RwLock::new(config),
             maintenance: Mutex::new(maintenance),
+            cleaning: Mutex::default(),
             writer: Mutex::new(Writer {
                 active,
                 next_offset: log_end_offset,
@@ -256,6 +258,7 @@ impl Opening<'_> {
             sync_queued: AtomicBool::new(false),
             sync_ended: Notify::new(),
             last_sync_ms: AtomicI64::new(self.now_ms),
+            last_expiry_ms: AtomicI64::new(self.now_ms),
             names_dirty: AtomicBool::new(synced.offset != log_end_offset),
         }
     }
@@ -413,7 +416,13 @@ impl Opening<'_> {
         derived: &mut Derived,
         next: Option<i64>,
     ) -> Result<(Segment, bool), LogError> {
-        let segment = resumed.unwrap_or_else(|| self.segment(place.base_offset));
+        let segment = match resumed {
+            Some(segment) => segment,
+            None => {
+                self.forget(place.base_offset)?;
+                self.segment(place.base_offset)
+            }
+        };
         let file = segment
             .file(self.dir)
             .map_err(|error| self.segment_error(error, &segment))?;
@@ -454,6 +463,22 @@ impl Opening<'_> {
         Ok((segment, true))
     }
 
+    /// Removes from the store what it has of a segment that is scanned: its index may be another's by now.
+    fn forget(&self, base_offset: i64) -> Result<(), LogError> {
+        let tree = self.dir.tree();
+        let mut batch = Batch::default();
+        for kind in [kind::SEGMENT, kind::INDEX, kind::TIME] {
+            for entry in tree.scan_prefix(&self.key.with_i64(kind, base_offset)) {
+                batch.remove(entry?.0);
+            }
+        }
+        if batch.is_empty() {
+            Ok(())
+        } else {
+            Ok(tree.apply(batch)?)
+        }
+    }
+
     fn segment_error(&self, error: SegmentError, segment: &Segment) -> LogError {
         let source = match error {
             SegmentError::Retired => io::ErrorKind::NotFound.into(),
@@ -474,6 +499,7 @@ impl Opening<'_> {
     /// Takes away segments that lie beyond the end.
     fn cut_off_found(&self, found: &[Found]) -> Result<(), LogError> {
         for place in found {
+            self.forget(place.base_offset)?;
             let path = self.path.join(file_name(place.base_offset));
             let doomed = self
                 .path
@@ -498,7 +524,7 @@ impl Derived {
         let mut marker = None;
         if header.is_control() {
             let bytes = read(header.size_in_bytes())?;
-            marker = read_marker(&Batch {
+            marker = read_marker(&RecordBatch {
                 position: 0,
                 header: header.clone(),
                 bytes: &bytes,

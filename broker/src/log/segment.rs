@@ -326,7 +326,7 @@ impl Segment {
             }
             Entries::Store { .. } => false,
         };
-        state.size_bytes > 0 && (waited_ms > config.segment_ms || index_full)
+        state.size_bytes > 0 && (waited_ms > config.segment_age_ms() || index_full)
     }
 
     /// Since when, by its own records, the segment has been filled: for `segment.ms` and compaction's lag.

@@ -4,4 +4,5 @@
 
 pub(crate) mod fetch_sessions;
 pub mod groups;
+pub mod housekeeping;
 pub(crate) mod parked;

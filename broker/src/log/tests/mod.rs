@@ -1,6 +1,7 @@
 //! Tests of the log as a whole, on the real disk and on the one in memory.
 
 mod basics;
+mod compaction;
 mod recovery;
 
 use std::{path::Path, sync::Arc};
