@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::describe_groups_response::DescribedGroup;
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use kafka_protocol::messages::offset_delete_request::{OffsetDeleteRequestPartition, OffsetDeleteRequestTopic};
 use kafka_protocol::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
 };
 use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{
-    DeleteGroupsRequest, DescribeGroupsRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest, JoinGroupRequest,
-    JoinGroupResponse, LeaveGroupRequest, ListGroupsRequest, OffsetCommitRequest, OffsetDeleteRequest,
-    OffsetFetchRequest, SyncGroupRequest, TopicName,
+    CreateTopicsRequest, DeleteGroupsRequest, DescribeGroupsRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest,
+    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, ListGroupsRequest, OffsetCommitRequest,
+    OffsetDeleteRequest, OffsetFetchRequest, SyncGroupRequest, TopicName,
 };
 use kafka_protocol::protocol::StrBytes;
 use tickertape_broker::{Broker, BrokerHandle};
@@ -325,6 +327,110 @@ fn offsets_of_unknown_topics_are_refused_one_by_one() {
         client.call(0, &delete).error_code,
         ResponseError::GroupIdNotFound.code()
     );
+}
+
+fn commit_request(version: i16, group: &str, topic: &str, offset: i64) -> OffsetCommitRequest {
+    let mut partition = OffsetCommitRequestPartition::default()
+        .with_partition_index(1)
+        .with_committed_offset(offset)
+        .with_committed_metadata((version % 2 == 0).then(|| text("a note")));
+    if version >= 6 {
+        partition.committed_leader_epoch = 4;
+    }
+    let topic = OffsetCommitRequestTopic::default()
+        .with_name(TopicName(text(topic)))
+        .with_partitions(vec![partition]);
+    OffsetCommitRequest::default()
+        .with_group_id(GroupId(text(group)))
+        .with_topics(vec![topic])
+}
+
+#[test]
+fn offsets_are_committed_fetched_and_deleted_at_every_version() {
+    let (_broker, mut client) = broker();
+    let topic = CreatableTopic::default()
+        .with_name(TopicName(text("t")))
+        .with_num_partitions(2)
+        .with_replication_factor(1);
+    let created = client.call(
+        7,
+        &CreateTopicsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(1_000),
+    );
+    assert_eq!(created.topics[0].error_code, 0);
+    for version in 2..=9 {
+        let offset = i64::from(version) * 10;
+        let response = client.call(version, &commit_request(version, "g", "t", offset));
+        assert_eq!(response.topics[0].partitions[0].error_code, 0, "OffsetCommit {version}");
+        for fetch_version in 2..8 {
+            let request = OffsetFetchRequest::default()
+                .with_group_id(GroupId(text("g")))
+                .with_topics(None);
+            let partition = client
+                .call(fetch_version, &request)
+                .topics
+                .remove(0)
+                .partitions
+                .remove(0);
+            assert_eq!(
+                (partition.partition_index, partition.committed_offset),
+                (1, offset),
+                "OffsetFetch {fetch_version}"
+            );
+            let epoch = if version >= 6 && fetch_version >= 5 { 4 } else { -1 };
+            assert_eq!(partition.committed_leader_epoch, epoch);
+            assert_eq!(
+                partition.metadata,
+                Some(text(if version % 2 == 0 { "a note" } else { "" }))
+            );
+        }
+        for fetch_version in 8..=9 {
+            let group = OffsetFetchRequestGroup::default()
+                .with_group_id(GroupId(text("g")))
+                .with_topics(None);
+            let response = client.call(fetch_version, &OffsetFetchRequest::default().with_groups(vec![group]));
+            assert_eq!(response.groups[0].topics[0].partitions[0].committed_offset, offset);
+        }
+    }
+    let commit = commit_request(9, "g", "t", 1)
+        .with_generation_id_or_member_epoch(3)
+        .with_member_id(text("m"));
+    let code = |client: &mut Client, version: i16, request: &OffsetCommitRequest| {
+        client.call(version, request).topics[0].partitions[0].error_code
+    };
+    assert_eq!(code(&mut client, 9, &commit), ResponseError::UnknownMemberId.code());
+    let elsewhere = commit.clone().with_group_id(GroupId(text("other")));
+    assert_eq!(code(&mut client, 9, &elsewhere), ResponseError::GroupIdNotFound.code());
+    assert_eq!(
+        code(&mut client, 8, &elsewhere),
+        ResponseError::IllegalGeneration.code()
+    );
+
+    let partition = OffsetDeleteRequestPartition::default().with_partition_index(1);
+    let topics = ["t", "nothing"].map(|name| {
+        OffsetDeleteRequestTopic::default()
+            .with_name(TopicName(text(name)))
+            .with_partitions(vec![partition.clone()])
+    });
+    let delete = OffsetDeleteRequest::default()
+        .with_group_id(GroupId(text("g")))
+        .with_topics(topics.into());
+    let response = client.call(0, &delete);
+    let mut codes: Vec<_> = response
+        .topics
+        .iter()
+        .map(|topic| (topic.name.as_str(), topic.partitions[0].error_code))
+        .collect();
+    codes.sort();
+    assert_eq!(
+        codes,
+        [("nothing", ResponseError::UnknownTopicOrPartition.code()), ("t", 0)]
+    );
+    let request = OffsetFetchRequest::default()
+        .with_group_id(GroupId(text("g")))
+        .with_topics(None);
+    assert!(client.call(7, &request).topics.is_empty());
 }
 
 #[test]

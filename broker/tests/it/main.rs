@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod docs;
+mod groups;
 mod groups_wire;
 mod support;
 mod wire;
