@@ -382,10 +382,11 @@ impl BrokerHandle {
 
 impl Drop for BrokerHandle {
     fn drop(&mut self) {
-        if let Some(running) = self.running.take()
-            && let Err(error) = running.stop()
-        {
-            tracing::error!(%error, "the broker did not stop cleanly");
+        let Some(running) = self.running.take() else { return };
+        // A runtime must not end on a thread that runs another one's tasks, and this may be such a thread.
+        let stopped = std::thread::scope(|scope| scope.spawn(|| running.stop()).join());
+        if !matches!(stopped, Ok(Ok(()))) {
+            tracing::error!(?stopped, "the broker did not stop cleanly");
         }
     }
 }

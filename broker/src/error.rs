@@ -47,6 +47,18 @@ pub enum BrokerError {
     Runtime(String),
 }
 
+impl BrokerError {
+    /// Whether the caller asked for something that cannot be, as against something that went wrong.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::PortInUse { .. } | Self::Config(_) => true,
+            Self::Listen { source, .. } => source.kind() == std::io::ErrorKind::InvalidInput,
+            Self::DataDir { .. } | Self::Runtime(_) => false,
+        }
+    }
+}
+
 /// An error code and the message beside it, as a response carries them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {

@@ -3,6 +3,7 @@
 
 mod api;
 mod broker;
+pub mod cli;
 pub mod clock;
 mod config;
 pub mod coordinator;

@@ -57,7 +57,7 @@ pub(crate) async fn handle(
     Ok(IncrementalAlterConfigsResponse::default().with_responses(responses))
 }
 
-fn invalid(reason: impl Into<String>) -> ApiError {
+pub(super) fn invalid(reason: impl Into<String>) -> ApiError {
     ApiError::new(ResponseError::InvalidRequest, reason)
 }
 
@@ -101,11 +101,7 @@ async fn alter_topic(
     resource: &AlterConfigsResource,
     validate_only: bool,
 ) -> Result<(), ApiError> {
-    let invalid_config = |reason: String| ApiError::new(ResponseError::InvalidConfig, reason);
     let name = &*resource.resource_name;
-    if name.is_empty() {
-        return Err(invalid("Default topic resources are not allowed."));
-    }
     let topic = ctx.broker.topics.get(name);
     let mut overrides = topic.as_ref().map(|topic| topic.overrides.clone()).unwrap_or_default();
     for config in &resource.configs {
@@ -113,10 +109,24 @@ async fn alter_topic(
         let current = effective(&ctx.broker.config, &overrides, &config.name);
         apply(config, kind, current, &mut overrides)?;
     }
+    replace_topic(ctx, name, overrides, validate_only).await
+}
+
+/// Replaces what is set for a topic.
+pub(super) async fn replace_topic(
+    ctx: &RequestContext,
+    name: &str,
+    overrides: Values,
+    validate_only: bool,
+) -> Result<(), ApiError> {
+    let invalid_config = |reason: String| ApiError::new(ResponseError::InvalidConfig, reason);
+    if name.is_empty() {
+        return Err(invalid("Default topic resources are not allowed."));
+    }
     check_name(name).map_err(|reason| ApiError::new(ResponseError::InvalidTopicException, reason))?;
     let overrides = check_topic_overrides(&overrides).map_err(|error| invalid_config(error.to_string()))?;
     log_config(&ctx.broker.config, &overrides).map_err(|error| invalid_config(error.to_string()))?;
-    if topic.is_none() {
+    if ctx.broker.topics.get(name).is_none() {
         let reason = format!("The topic '{name}' does not exist.");
         return Err(ApiError::new(ResponseError::UnknownTopicOrPartition, reason));
     }
@@ -135,23 +145,39 @@ async fn alter_broker(
     resource: &AlterConfigsResource,
     validate_only: bool,
 ) -> Result<(), ApiError> {
+    let config = &ctx.broker.config;
+    let of_broker = check_broker_name(ctx, &resource.resource_name)?;
+    let mut values = config.dynamic(of_broker);
+    for change in &resource.configs {
+        let kind = broker_property(&change.name).map(|definition| definition.kind);
+        apply(change, kind, config.value(&change.name), &mut values)?;
+    }
+    replace_broker(ctx, of_broker, values, validate_only).await
+}
+
+/// Whether a broker resource is this broker (`true`) or the cluster's defaults (`false`).
+pub(super) fn check_broker_name(ctx: &RequestContext, name: &str) -> Result<bool, ApiError> {
+    if name.is_empty() {
+        return Ok(false);
+    }
+    let node_id = ctx.broker.node_id;
+    match name.parse::<i32>() {
+        Ok(id) if id == node_id => Ok(true),
+        Ok(_) => Err(invalid(format!(
+            "Unexpected broker id, expected {node_id}, but received {name}"
+        ))),
+        Err(_) => Err(invalid(format!("Node id must be an integer, but it is: {name}"))),
+    }
+}
+
+/// Replaces the dynamic properties of this broker or of the cluster.
+pub(super) async fn replace_broker(
+    ctx: &RequestContext,
+    of_broker: bool,
+    values: Values,
+    validate_only: bool,
+) -> Result<(), ApiError> {
     let broker = &ctx.broker;
-    let name = &*resource.resource_name;
-    let of_broker = !name.is_empty();
-    if of_broker {
-        let id = name.parse::<i32>();
-        let id = id.map_err(|_| invalid(format!("Node id must be an integer, but it is: {name}")))?;
-        if id != broker.node_id {
-            let reason = format!("Unexpected broker id, expected {}, but received {name}", broker.node_id);
-            return Err(invalid(reason));
-        }
-    }
-    let mut values = broker.config.dynamic(of_broker);
-    for config in &resource.configs {
-        let definition = broker_property(&config.name);
-        let kind = definition.map(|definition| definition.kind);
-        apply(config, kind, broker.config.value(&config.name), &mut values)?;
-    }
     let mut checked = Values::new();
     for (name, value) in values {
         let definition = broker_property(&name)

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::broker::BrokerState;
 use crate::log::FileChunk;
 
+mod alter_configs;
 pub(crate) mod api_versions;
 mod create_partitions;
 mod create_topics;
@@ -205,6 +206,7 @@ pub(crate) static TABLE: &[Api] = &[
     api!(InitProducerId, 0..=5, init_producer_id),
     api!(OffsetForLeaderEpoch, 2..=4, offset_for_leader_epoch),
     api!(DescribeConfigs, 1..=4, describe_configs),
+    api!(AlterConfigs, 0..=2, alter_configs),
     api!(CreatePartitions, 0..=3, create_partitions),
     api!(DeleteGroups, 0..=2, delete_groups),
     api!(IncrementalAlterConfigs, 0..=1, incremental_alter_configs),

@@ -1,0 +1,77 @@
+//! AlterConfigs (key 33), versions 0–2: replace all that is set for topics and for the broker.
+//!
+//! What the request does not name goes back to its default; IncrementalAlterConfigs changes single properties.
+
+use std::collections::HashSet;
+
+use kafka_protocol::messages::alter_configs_request::AlterConfigsResource;
+use kafka_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
+use kafka_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
+
+use super::describe_configs::{BROKER, TOPIC};
+use super::incremental_alter_configs::{check_broker_name, invalid, replace_broker, replace_topic};
+use super::{Disconnect, RequestContext};
+use crate::config::Values;
+use crate::error::ApiError;
+
+/// Changes each resource.
+pub(crate) async fn handle(
+    ctx: &RequestContext,
+    _version: i16,
+    request: AlterConfigsRequest,
+) -> Result<AlterConfigsResponse, Disconnect> {
+    let mut seen = HashSet::new();
+    let identity = |resource: &AlterConfigsResource| (resource.resource_type, resource.resource_name.clone());
+    let doubled: HashSet<_> = request
+        .resources
+        .iter()
+        .map(identity)
+        .filter(|id| !seen.insert(id.clone()))
+        .collect();
+    let mut responses = Vec::with_capacity(request.resources.len());
+    for resource in &request.resources {
+        let result = if doubled.contains(&identity(resource)) {
+            Err(invalid("Each resource must appear at most once."))
+        } else {
+            alter(ctx, resource, request.validate_only).await
+        };
+        let response = AlterConfigsResourceResponse::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone())
+            .with_error_message(None);
+        responses.push(match result {
+            Ok(()) => response,
+            Err(error) => response.with_error_code(error.code()).with_error_message(error.message),
+        });
+    }
+    Ok(AlterConfigsResponse::default().with_responses(responses))
+}
+
+async fn alter(ctx: &RequestContext, resource: &AlterConfigsResource, validate_only: bool) -> Result<(), ApiError> {
+    let mut values = Values::new();
+    let mut without = Vec::new();
+    for config in &resource.configs {
+        match &config.value {
+            None => without.push(&*config.name),
+            Some(value) => {
+                if values.insert(config.name.to_string(), value.to_string()).is_some() {
+                    return Err(invalid("Error due to duplicate config keys"));
+                }
+            }
+        }
+    }
+    if !without.is_empty() {
+        return Err(invalid(format!(
+            "Null value not supported for : {}",
+            without.join(", ")
+        )));
+    }
+    match resource.resource_type {
+        TOPIC => replace_topic(ctx, &resource.resource_name, values, validate_only).await,
+        BROKER => {
+            let of_broker = check_broker_name(ctx, &resource.resource_name)?;
+            replace_broker(ctx, of_broker, values, validate_only).await
+        }
+        other => Err(invalid(format!("Unknown resource type {other}"))),
+    }
+}

@@ -1,0 +1,99 @@
+//! Brokers to test: in this process, and the real binary as a child that can be killed.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use tickertape_broker::{Broker, BrokerBuilder, BrokerHandle};
+
+/// How long to wait for what must come. A test that meets it has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A broker on a free port with a directory of its own.
+pub(crate) async fn start() -> BrokerHandle {
+    start_with(Broker::builder()).await
+}
+
+/// A broker as described.
+pub(crate) async fn start_with(builder: BrokerBuilder) -> BrokerHandle {
+    builder.start().await.unwrap()
+}
+
+/// A client's configuration for a broker.
+pub(crate) fn client(bootstrap_servers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap_servers);
+    config
+}
+
+/// An admin client for a broker.
+pub(crate) fn admin(bootstrap_servers: &str) -> AdminClient<DefaultClientContext> {
+    client(bootstrap_servers).create().unwrap()
+}
+
+/// Makes a topic.
+pub(crate) async fn create_topic(bootstrap_servers: &str, name: &str, partitions: i32) {
+    let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+    let results = admin(bootstrap_servers)
+        .create_topics([&topic], &AdminOptions::new())
+        .await
+        .unwrap();
+    assert_eq!(results, [Ok(name.to_owned())]);
+}
+
+/// The real binary, running. Killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    /// `host:port`.
+    pub bootstrap_servers: String,
+}
+
+impl Process {
+    /// Starts the binary on `listen` with `data_dir` and waits for the line that says that it is ready.
+    pub(crate) fn start(data_dir: &Path, listen: &str) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tickertape-broker"))
+            .args(["--listen", listen, "--data-dir"])
+            .arg(data_dir)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(ready["ready"], true);
+        assert_eq!(ready["pid"], child.id());
+        let bootstrap_servers = ready["bootstrap_servers"].as_str().unwrap().to_owned();
+        Self {
+            child,
+            bootstrap_servers,
+        }
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and the exit code.
+    pub(crate) fn terminate(mut self) -> Option<i32> {
+        let pid = libc::pid_t::try_from(self.child.id()).unwrap();
+        // SAFETY: sends a signal to a child that has not been waited for.
+        assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
