@@ -22,6 +22,8 @@ use crate::log::FileChunk;
 
 mod alter_configs;
 pub(crate) mod api_versions;
+mod consumer_group_describe;
+mod consumer_group_heartbeat;
 mod create_partitions;
 mod create_topics;
 mod delete_groups;
@@ -212,6 +214,8 @@ pub(crate) static TABLE: &[Api] = &[
     api!(IncrementalAlterConfigs, 0..=1, incremental_alter_configs),
     api!(OffsetDelete, 0..=0, offset_delete),
     api!(DescribeCluster, 0..=2, describe_cluster),
+    api!(ConsumerGroupHeartbeat, 0..=1, consumer_group_heartbeat),
+    api!(ConsumerGroupDescribe, 0..=1, consumer_group_describe),
     api!(DescribeTopicPartitions, 0..=0, describe_topic_partitions),
 ];
 

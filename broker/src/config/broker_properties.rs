@@ -120,6 +120,30 @@ pub(crate) static BROKER_PROPERTIES: &[Definition] = &[
         "The most bytes that one fetch response carries, whatever the client asks for; a single larger batch still goes through."
     ),
     broker!(
+        "group.consumer.heartbeat.interval.ms",
+        Int,
+        Some("5000"),
+        AtLeast(1),
+        ReadOnly,
+        "How often the members of consumer groups are told to send a heartbeat."
+    ),
+    broker!(
+        "group.consumer.max.size",
+        Int,
+        Some("2147483647"),
+        AtLeast(1),
+        ReadOnly,
+        "The most members that one consumer group may have."
+    ),
+    broker!(
+        "group.consumer.session.timeout.ms",
+        Int,
+        Some("45000"),
+        AtLeast(1),
+        ReadOnly,
+        "After how long without a heartbeat a member of a consumer group is removed."
+    ),
+    broker!(
         "group.initial.rebalance.delay.ms",
         Int,
         Some("0"),

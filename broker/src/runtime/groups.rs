@@ -17,14 +17,15 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kafka_protocol::messages::consumer_group_describe_response::DescribedGroup as ConsumerDescribedGroup;
 use kafka_protocol::messages::describe_groups_response::DescribedGroup;
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
 use kafka_protocol::messages::offset_fetch_response::OffsetFetchResponseGroup;
 use kafka_protocol::messages::{
-    GroupId, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
-    LeaveGroupResponse, ListGroupsRequest, OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest,
-    OffsetDeleteResponse, SyncGroupRequest, SyncGroupResponse,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, GroupId, HeartbeatRequest, HeartbeatResponse,
+    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, OffsetCommitRequest,
+    OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse, SyncGroupRequest, SyncGroupResponse,
 };
 use kafka_protocol::protocol::StrBytes;
 use parking_lot::RwLock;
@@ -33,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::coordinator::group::classic::{self, JoinCommand};
+use crate::coordinator::group::consumer::{self, HeartbeatCommand, TopicsView};
 use crate::coordinator::group::{self, Answer, Caller, Group, GroupConfig, GroupError, Outcome, offsets};
 use crate::metadata::groups::GroupStore;
 use crate::metadata::store::{Store, StoreError};
@@ -160,6 +162,29 @@ impl Groups {
             .command(&request.group_id, decide)
             .await
             .unwrap_or_else(refused)
+    }
+
+    /// ConsumerGroupHeartbeat. Returns when the member's epoch survives power loss.
+    pub async fn consumer_heartbeat(
+        &self,
+        caller: Caller,
+        request: ConsumerGroupHeartbeatRequest,
+        topics: &dyn TopicsView,
+    ) -> ConsumerGroupHeartbeatResponse {
+        let group_id = request.group_id.0.clone();
+        let nonce = uuid::Uuid::new_v4();
+        let command = HeartbeatCommand { caller, request, nonce };
+        let decide = |group: &Group, config: &GroupConfig, _: i64| consumer::heartbeat(group, config, &command, topics);
+        let refused = |error: GroupError| ConsumerGroupHeartbeatResponse::default().with_error_code(error.code());
+        self.inner.command(&group_id, decide).await.unwrap_or_else(refused)
+    }
+
+    /// ConsumerGroupDescribe for one group.
+    pub fn consumer_describe(&self, group_id: &GroupId, topics: &dyn TopicsView) -> ConsumerDescribedGroup {
+        match self.inner.find(group_id) {
+            Some(slot) => slot.read(|group| consumer::describe(group, group_id, topics)),
+            None => consumer::describe(&Group::default(), group_id, topics),
+        }
     }
 
     /// OffsetCommit, whose topics exist. Returns when the offsets survive power loss.

@@ -23,7 +23,7 @@ use crate::support::client::Client;
 
 /// Nothing here takes that long; a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
-const TOPIC: &str = "prices";
+pub(crate) const TOPIC: &str = "prices";
 
 fn broker() -> BrokerHandle {
     Broker::builder().listen("127.0.0.1:0").start_blocking().unwrap()
@@ -39,14 +39,14 @@ fn admin(broker: &BrokerHandle) -> AdminClient<DefaultClientContext> {
     config(broker).create().unwrap()
 }
 
-fn create_topic(broker: &BrokerHandle, partitions: i32) {
+pub(crate) fn create_topic(broker: &BrokerHandle, partitions: i32) {
     let topic = NewTopic::new(TOPIC, partitions, TopicReplication::Fixed(1));
     let results = block_on(admin(broker).create_topics([&topic], &AdminOptions::new())).unwrap();
     results.into_iter().for_each(|result| drop(result.unwrap()));
 }
 
 /// Produces `count` messages to each partition.
-fn produce(broker: &BrokerHandle, partitions: i32, count: usize) {
+pub(crate) fn produce(broker: &BrokerHandle, partitions: i32, count: usize) {
     let producer: BaseProducer = config(broker).create().unwrap();
     for number in 0..count {
         for partition in 0..partitions {
@@ -60,7 +60,7 @@ fn produce(broker: &BrokerHandle, partitions: i32, count: usize) {
 
 /// What a consumer was given and what was taken from it.
 #[derive(Clone, Default)]
-struct Events {
+pub(crate) struct Events {
     assigned: Arc<AtomicUsize>,
     revoked: Arc<Mutex<Vec<i32>>>,
 }
@@ -83,29 +83,37 @@ impl ConsumerContext for Events {
     }
 }
 
-struct Reader {
-    consumer: BaseConsumer<Events>,
+pub(crate) struct Reader {
+    pub(crate) consumer: BaseConsumer<Events>,
     events: Events,
-    seen: Vec<String>,
+    pub(crate) seen: Vec<String>,
 }
 
 impl Reader {
     fn new(broker: &BrokerHandle, group: &str, properties: &[(&str, &str)]) -> Reader {
+        // A rebalance is noticed by the next heartbeat, so tests send them often.
+        let mut all = vec![("heartbeat.interval.ms", "50"), ("session.timeout.ms", "6000")];
+        all.extend(properties);
+        Reader::subscribed(broker, group, &all, &[TOPIC])
+    }
+
+    pub(crate) fn subscribed(
+        broker: &BrokerHandle,
+        group: &str,
+        properties: &[(&str, &str)],
+        topics: &[&str],
+    ) -> Reader {
         let events = Events::default();
         let mut config = config(broker);
         config
             .set("group.id", group)
             .set("auto.offset.reset", "earliest")
             .set("enable.auto.commit", "false");
-        // A rebalance is noticed by the next heartbeat, so tests send them often.
-        config
-            .set("heartbeat.interval.ms", "50")
-            .set("session.timeout.ms", "6000");
         for (name, value) in properties {
             config.set(*name, *value);
         }
         let consumer: BaseConsumer<Events> = config.create_with_context(events.clone()).unwrap();
-        consumer.subscribe(&[TOPIC]).unwrap();
+        consumer.subscribe(topics).unwrap();
         Reader {
             consumer,
             events,
@@ -123,7 +131,7 @@ impl Reader {
         }
     }
 
-    fn owned(&self) -> BTreeSet<i32> {
+    pub(crate) fn owned(&self) -> BTreeSet<i32> {
         let assignment = self.consumer.assignment().unwrap();
         assignment
             .elements()
@@ -132,13 +140,13 @@ impl Reader {
             .collect()
     }
 
-    fn commit(&self) {
+    pub(crate) fn commit(&self) {
         self.consumer.commit_consumer_state(CommitMode::Sync).unwrap();
     }
 }
 
 /// Polls all readers until they are where they should be.
-fn until(readers: &mut [&mut Reader], what: &str, mut done: impl FnMut(&[&mut Reader]) -> bool) -> Duration {
+pub(crate) fn until(readers: &mut [&mut Reader], what: &str, mut done: impl FnMut(&[&mut Reader]) -> bool) -> Duration {
     let started = Instant::now();
     while !done(readers) {
         assert!(
@@ -151,7 +159,7 @@ fn until(readers: &mut [&mut Reader], what: &str, mut done: impl FnMut(&[&mut Re
     started.elapsed()
 }
 
-fn sizes(readers: &[&mut Reader]) -> Vec<usize> {
+pub(crate) fn sizes(readers: &[&mut Reader]) -> Vec<usize> {
     readers.iter().map(|reader| reader.owned().len()).collect()
 }
 

@@ -5,6 +5,7 @@
 mod clients;
 mod docs;
 mod groups;
+mod groups_next;
 mod groups_wire;
 mod support;
 mod wire;
