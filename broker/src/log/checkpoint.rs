@@ -159,7 +159,7 @@ impl Inner {
         let mut turn = self.sync_turn.lock();
         for segment in dirty {
             if let Err(error) = segment.sync(&self.dir) {
-                self.go_offline(format!("cannot sync {}: {error}", segment.path().display()));
+                self.sync_failed(segment.path(), &error);
                 return;
             }
         }

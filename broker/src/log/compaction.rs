@@ -91,6 +91,8 @@ impl Inner {
         if uncleanable {
             return Ok(None);
         }
+        // What takes a record's place must be as durable as that was.
+        self.sync_sealed();
         let (segments, range) = self.dirty(&config, cleaned, now_ms);
         let Some((from, until)) = range else { return Ok(None) };
         match self.pass(config, &segments, from, until, now_ms, memory_bytes) {
@@ -118,14 +120,8 @@ impl Inner {
                 max_timestamp_ms: segment.max_timestamp_ms(),
             })
             .collect();
-        let range = dirty_range(
-            &seen,
-            active.base_offset,
-            cleaned,
-            view.last_stable_offset,
-            config,
-            now_ms,
-        );
+        let limit = view.last_stable_offset.min(self.synced_offset.load(Ordering::Acquire));
+        let range = dirty_range(&seen, active.base_offset, cleaned, limit, config, now_ms);
         (sealed.to_vec(), range)
     }
 

@@ -28,7 +28,7 @@ use super::{
     types::{Appended, Isolation, Offsets, Origin, Read, TimedOffset},
     waiters::Waiters,
 };
-use crate::metadata::segments::{LogKey, LogPosition};
+use crate::metadata::segments::{LogKey, LogPosition, kind};
 
 /// What appends change, one at a time.
 #[derive(Debug)]
@@ -181,7 +181,7 @@ impl Inner {
         };
         for segment in dirty {
             if let Err(error) = segment.sync(&self.dir) {
-                return Err(self.go_offline(format!("cannot sync {}: {error}", segment.path().display())));
+                return Err(self.sync_failed(segment.path(), &error));
             }
         }
         if self.names_dirty.swap(false, Ordering::AcqRel)
@@ -191,7 +191,7 @@ impl Inner {
                 .sync_dir(&self.path)
                 .and_then(|()| self.dir.sync_names())
         {
-            return Err(self.go_offline(format!("cannot sync {}: {error}", self.path.display())));
+            return Err(self.sync_failed(&self.path, &error));
         }
         *synced = end;
         self.synced_offset.fetch_max(end.offset, Ordering::AcqRel);
@@ -202,6 +202,17 @@ impl Inner {
 }
 
 impl Inner {
+    /// Takes the log offline, and leaves a mark that what was not synced is in doubt: no later sync says anything about it.
+    pub(super) fn sync_failed(&self, path: &std::path::Path, error: &std::io::Error) -> String {
+        let reason = self.go_offline(format!("cannot sync {}: {error}", path.display()));
+        let boot_id = self.dir.boot_id().unwrap_or_default();
+        let marked = self.dir.tree().put(&self.key.of(kind::IN_DOUBT), &boot_id);
+        if let Err(error) = marked.and_then(|()| self.dir.store().flush_blocking()) {
+            tracing::error!(log = self.name, %error, "cannot note that the log is in doubt");
+        }
+        reason
+    }
+
     /// Makes the names of the log's files durable, and its own.
     pub(super) fn sync_names(&self) -> Result<(), String> {
         if self.names_dirty.swap(false, Ordering::AcqRel)
@@ -211,7 +222,7 @@ impl Inner {
                 .sync_dir(&self.path)
                 .and_then(|()| self.dir.sync_names())
         {
-            return Err(self.go_offline(format!("cannot sync {}: {error}", self.path.display())));
+            return Err(self.sync_failed(&self.path, &error));
         }
         Ok(())
     }

@@ -115,6 +115,7 @@ impl Opening<'_> {
                 self.create(topic_id)
             }
             Ok(_) => {
+                self.rewrite_doubtful()?;
                 let entries = swap::finish(self.dir, &self.path)?;
                 let mut found: Vec<Found> = entries
                     .iter()
@@ -132,6 +133,27 @@ impl Opening<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.create(topic_id),
             Err(error) => Err(log_error("listing", &self.path)(error)),
         }
+    }
+
+    /// Where a sync failed and the machine has run on since, the bytes may be in its memory alone and a sync of the same
+    /// file would not tell: copies them from the last synced segment on into files that can be synced.
+    fn rewrite_doubtful(&self) -> Result<(), LogError> {
+        let tree = self.dir.tree();
+        let mark = self.key.of(kind::IN_DOUBT);
+        let Some(boot_id) = tree.get(&mark)? else { return Ok(()) };
+        if self.dir.boot_id().is_none_or(|now| now[..] == boot_id[..]) {
+            let checkpoint = tree
+                .get(&self.key.of(kind::CHECKPOINT))?
+                .and_then(|value| Checkpoint::decode(&value));
+            let from = checkpoint.map_or(0, |checkpoint| checkpoint.synced.segment);
+            let mut found = swap::finish(self.dir, &self.path)?;
+            found.retain(|entry| base_offset_of(&entry.name).is_some_and(|base_offset| base_offset >= from));
+            for entry in found {
+                swap::rewrite(self.dir, &self.path, &entry).map_err(log_error("rewriting", &self.path))?;
+            }
+            tracing::warn!(log = self.name, "a sync had failed: wrote anew what was in doubt");
+        }
+        Ok(tree.remove(&mark)?)
     }
 
     fn create(&self, topic_id: Uuid) -> Result<Vec<Found>, LogError> {
@@ -178,7 +200,8 @@ impl Opening<'_> {
             for segment in segments.drain(..) {
                 self.cut_off(&segment)?;
             }
-            derived.producers = Producers::default();
+            self.forget_all()?;
+            derived = Derived::default();
             let segment = self.segment(log_start_offset);
             segment
                 .create_file(self.dir)
@@ -303,7 +326,10 @@ impl Opening<'_> {
                 _ => None,
             };
             let (segment, torn) = match resumed {
-                Some(segment) if segment.size_bytes() == place.size_bytes => (segment, false),
+                Some(segment) if segment.size_bytes() == place.size_bytes => {
+                    let ends_early = ends_before(&segment, next);
+                    (segment, ends_early)
+                }
                 resumed => self.scan(place, resumed, &mut derived, next)?,
             };
             segments.push(segment);
@@ -324,6 +350,7 @@ impl Opening<'_> {
 
     /// Scans everything. Bytes that were never synced end where they are first torn; who salvages keeps what comes after.
     fn from_files(&self, found: &[Found]) -> Result<(Vec<Segment>, Derived), LogError> {
+        self.forget_all()?;
         let mut derived = Derived::default();
         let mut segments = Vec::with_capacity(found.len());
         for (index, place) in found.iter().enumerate() {
@@ -447,7 +474,7 @@ impl Opening<'_> {
         };
         segment.set_dirty();
         let Some((end, reason)) = reason else {
-            let ends_early = next.is_some_and(|next| segment.next_offset() < next);
+            let ends_early = ends_before(&segment, next);
             return Ok((segment, ends_early));
         };
         let cut_bytes = place.size_bytes - end;
@@ -477,6 +504,24 @@ impl Opening<'_> {
         } else {
             Ok(tree.apply(batch)?)
         }
+    }
+
+    /// Removes from the store all that it has of the log but where it starts.
+    fn forget_all(&self) -> Result<(), LogError> {
+        let tree = self.dir.tree();
+        let mut batch = Batch::default();
+        for entry in tree.scan_prefix(self.key.all()) {
+            let (key, _) = entry?;
+            if key != self.key.of(kind::LOG_START_OFFSET) && key != self.key.of(kind::IN_DOUBT) {
+                batch.remove(key);
+            }
+        }
+        if !batch.is_empty() {
+            tree.apply(batch)?;
+            // Now: after a kill it must not come back and speak of other records at the same offsets.
+            self.dir.store().flush_blocking()?;
+        }
+        Ok(())
     }
 
     fn segment_error(&self, error: SegmentError, segment: &Segment) -> LogError {
@@ -534,6 +579,11 @@ impl Derived {
         self.epochs.assign(header.partition_leader_epoch, header.base_offset);
         Ok(())
     }
+}
+
+/// Whether a segment does not reach up to `next`, the base offset of the one after it.
+fn ends_before(segment: &Segment, next: Option<i64>) -> bool {
+    next.is_some_and(|next| segment.next_offset() < next)
 }
 
 /// Why a whole batch does not belong where it is.

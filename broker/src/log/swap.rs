@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     dir::{DELETED_FILE, LogDir, log_error},
-    disk::DirEntry,
+    disk::{DirEntry, Open},
     error::LogError,
     segment::{base_offset_of, file_name},
 };
@@ -70,6 +70,33 @@ pub(super) fn finish(dir: &LogDir, path: &Path) -> Result<Vec<DirEntry>, LogErro
         disk.sync_dir(path).map_err(log_error("syncing", path))?;
     }
     list()
+}
+
+/// Replaces a segment's file by a copy that is durable.
+pub(super) fn rewrite(dir: &LogDir, path: &Path, entry: &DirEntry) -> std::io::Result<()> {
+    let Some(base_offset) = base_offset_of(&entry.name) else {
+        return Ok(());
+    };
+    let disk = dir.disk();
+    let (old, draft) = (path.join(&entry.name), draft_path(path, base_offset));
+    let (from, to) = (
+        dir.open_file(&old, Open::Existing)?,
+        dir.open_file(&draft, Open::Create)?,
+    );
+    let mut buffer = vec![0; 256 * 1024];
+    let mut position = 0;
+    loop {
+        let read = from.read_at(&mut buffer, position)?;
+        if read == 0 {
+            break;
+        }
+        to.write_at(&buffer[..read], &[], position)?;
+        position += read as u64;
+    }
+    to.sync_data()?;
+    // One file for one: a plain rename replaces it at once.
+    disk.rename(&draft, &old)?;
+    disk.sync_dir(path)
 }
 
 #[cfg(test)]

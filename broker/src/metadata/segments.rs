@@ -11,8 +11,9 @@
 //! | `t` | base offset (8) · time before the chunk (8) · relative offset (4) | nothing; finds a chunk by time |
 //! | `p` | producer id (8) | [`ProducerRecord`] as of the checkpoint |
 //! | `a` | last offset (8) | [`AbortedRecord`] |
+//! | `d` | | the run of the machine in which a sync failed: what was not synced then is in doubt |
 //!
-//! All but `o` can be made anew from the segment files. What belongs to one checkpoint is written in one batch.
+//! All but `o` and `d` can be made anew from the segment files. What belongs to one checkpoint is written in one batch.
 
 use uuid::Uuid;
 
@@ -28,6 +29,7 @@ pub(crate) mod kind {
     pub(crate) const TIME: u8 = b't';
     pub(crate) const PRODUCER: u8 = b'p';
     pub(crate) const ABORTED: u8 = b'a';
+    pub(crate) const IN_DOUBT: u8 = b'd';
 }
 
 /// The prefix of all keys of one partition's log.

@@ -2,6 +2,7 @@
 
 mod basics;
 mod compaction;
+mod model;
 mod recovery;
 
 use std::{path::Path, sync::Arc};
