@@ -16,6 +16,8 @@ use super::{Disconnect, Reply, RequestContext};
 use crate::error::ResponseError;
 use crate::log::{AppendError, Appended, Origin};
 use crate::metadata::topics::{Partition, Topic};
+use crate::wire::batch::Batches;
+use crate::wire::compression::Compression;
 
 /// The batch's last offset or beyond, up to which a log must be synced before the answer.
 struct Unsynced {
@@ -133,34 +135,23 @@ fn append(
 
 /// What the request's version says of a batch, as against what the log checks in any case: exactly one batch, of magic 2,
 /// with a codec that the version allows, outside any transaction.
-fn check_batch(records: &Bytes, version: i16) -> Result<(), ResponseError> {
-    const MAGIC_AT: usize = 16;
-    const ATTRIBUTES_AT: usize = 22;
-    const ZSTD: u8 = 4;
-    const TRANSACTIONAL: u8 = 0x10;
-    let Some(length) = records
-        .get(8..12)
-        .and_then(|length| length.try_into().ok())
-        .map(i32::from_be_bytes)
-    else {
-        return Err(ResponseError::InvalidRecord);
+fn check_batch(records: &[u8], version: i16) -> Result<(), ResponseError> {
+    let mut batches = Batches::new(records);
+    let first = match batches.next() {
+        None => return Err(ResponseError::InvalidRecord),
+        Some(batch) => batch.map_err(|error| error.response_error())?.header,
     };
-    match (records.get(MAGIC_AT), records.get(ATTRIBUTES_AT)) {
-        (Some(2), Some(attributes)) => {
-            if attributes & 7 == ZSTD && version < 7 {
-                return Err(ResponseError::UnsupportedCompressionType);
-            }
-            if attributes & TRANSACTIONAL != 0 {
-                return Err(ResponseError::InvalidTxnState);
-            }
-        }
-        (Some(2), None) | (None, _) => return Err(ResponseError::CorruptMessage),
-        (Some(_), _) => return Err(ResponseError::InvalidRecord),
+    if first.compression() == Ok(Compression::Zstd) && version < 7 {
+        return Err(ResponseError::UnsupportedCompressionType);
     }
-    match usize::try_from(length) {
-        Ok(length) if 12 + length < records.len() => Err(ResponseError::InvalidRecord),
-        Ok(_) => Ok(()),
-        Err(_) => Err(ResponseError::CorruptMessage),
+    if first.is_transactional() {
+        return Err(ResponseError::InvalidTxnState);
+    }
+    // Bytes that are not another whole batch are dropped, as in Apache Kafka.
+    match batches.next() {
+        None => Ok(()),
+        Some(Ok(_)) => Err(ResponseError::InvalidRecord),
+        Some(Err(error)) => Err(error.response_error()),
     }
 }
 
@@ -264,11 +255,14 @@ mod tests {
         );
         assert_eq!(check_batch(&batch(49, 2, 4, 0), 7), Ok(()));
         assert_eq!(check_batch(&batch(49, 1, 0, 0), 9), Err(ResponseError::InvalidRecord));
+        assert_eq!(check_batch(&batch(49, 2, 0, 1), 9), Ok(()), "a byte more");
         assert_eq!(
-            check_batch(&batch(49, 2, 0, 1), 9),
+            check_batch(&batch(49, 2, 0, 0).repeat(2), 9),
             Err(ResponseError::InvalidRecord),
             "a second batch"
         );
+        assert_eq!(check_batch(&batch(49, 3, 0, 0), 9), Err(ResponseError::CorruptMessage));
+        assert_eq!(check_batch(&batch(20, 2, 0, 0), 9), Err(ResponseError::CorruptMessage));
         assert_eq!(
             check_batch(&Bytes::new(), 9),
             Err(ResponseError::InvalidRecord),

@@ -166,15 +166,20 @@ struct World {
     committed: BTreeMap<(usize, i32), (i64, String)>,
 }
 
-/// Small segments, so that a few batches make several; no retention, as the timestamps are long past.
-const PROPERTIES: [(&str, &str); 2] = [("log.segment.bytes", "1024"), ("log.retention.ms", "-1")];
+/// Small segments and an index that is not too sparse, so that a few batches make several of each; no retention, as the
+/// timestamps are long past.
+const CONFIGS: [(&str, &str); 3] = [
+    ("internal.segment.bytes", "2048"),
+    ("index.interval.bytes", "100"),
+    ("retention.ms", "-1"),
+];
 
 impl World {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let broker = Process::start(directory.path(), &PROPERTIES);
+        let broker = Process::start(directory.path(), &[]);
         let mut client = broker.connect();
-        let topic = client.create_topic("model", PARTITIONS, &[]);
+        let topic = client.create_topic("model", PARTITIONS, &CONFIGS);
         let producer = client.init_producer_id(version(ApiKey::InitProducerId, 1));
         Self {
             directory,
@@ -379,7 +384,7 @@ impl World {
         } else {
             broker.stop();
         }
-        let broker = Process::start(self.directory.path(), &PROPERTIES);
+        let broker = Process::start(self.directory.path(), &[]);
         self.client = broker.connect();
         self.broker = Some(broker);
     }
@@ -421,7 +426,7 @@ fn read(bytes: &[u8], from: i64) -> Vec<(i64, Kept)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 200, ..ProptestConfig::with_cases(16) })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 200, ..ProptestConfig::with_cases(cases()) })]
 
     #[test]
     fn clients_see_what_the_model_says(actions in actions()) {
@@ -433,4 +438,11 @@ proptest! {
         world.restart(true);
         world.check_all();
     }
+}
+
+/// `TICKERTAPE_CASES` makes a longer run.
+fn cases() -> u32 {
+    std::env::var("TICKERTAPE_CASES")
+        .ok()
+        .map_or(16, |cases| cases.parse().unwrap())
 }

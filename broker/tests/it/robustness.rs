@@ -134,7 +134,9 @@ fn broken_requests_of_every_api_and_version_harm_nobody() {
         round(&mut rng, &mut witness);
     }
     let (before, _) = broker.memory();
-    let rounds = std::env::var("TICKERTAPE_ROUNDS").ok().map_or(30, |rounds| rounds.parse().unwrap());
+    let rounds = std::env::var("TICKERTAPE_ROUNDS")
+        .ok()
+        .map_or(30, |rounds| rounds.parse().unwrap());
     for _ in 0..rounds {
         round(&mut rng, &mut witness);
     }

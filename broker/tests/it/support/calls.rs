@@ -227,6 +227,7 @@ impl Client {
     /// A producer id and its epoch, for an idempotent producer.
     pub(crate) fn init_producer_id(&mut self, version: i16) -> (i64, i16) {
         let request = InitProducerIdRequest::default()
+            .with_transactional_id(None)
             .with_transaction_timeout_ms(60_000)
             .with_producer_id((-1).into())
             .with_producer_epoch(-1);

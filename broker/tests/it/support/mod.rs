@@ -1,9 +1,11 @@
-//! What the tests share: a counting allocator, a raw client, made-up messages, and the decoder for each of them.
+//! What the tests share: a raw client and the calls made most, the broker as a process, made-up messages and the decoder
+//! of each, a counting allocator, seeds.
 
 pub(crate) mod alloc;
 pub(crate) mod broker;
-#[allow(dead_code, reason = "its users come with the broker")]
+pub(crate) mod calls;
 pub(crate) mod client;
 pub(crate) mod codecs;
 pub(crate) mod generate;
+pub(crate) mod process;
 pub(crate) mod seed;
