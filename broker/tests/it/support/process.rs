@@ -20,6 +20,9 @@ impl Process {
         for (name, value) in properties {
             command.args(["--set", &format!("{name}={value}")]);
         }
+        if std::env::var_os("RUST_LOG").is_none() {
+            command.env("RUST_LOG", "error");
+        }
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut ready = String::new();
         BufReader::new(child.stdout.take().unwrap())
