@@ -122,13 +122,13 @@ fn ask(asker: &BaseProducer<Asker>, timeout: Duration) -> Result<Cluster, String
         Ok(metadata) => Ok(Cluster::from_metadata(&metadata)),
         Err(error) => {
             let reason = asker.context().reason.lock();
-            let reason = reason.unwrap_or_else(PoisonError::into_inner).take();
+            let reason = reason.unwrap_or_else(PoisonError::into_inner).clone();
             Err(reason.unwrap_or_else(|| error.to_string()))
         }
     }
 }
 
-/// Keeps why no broker was reached, and lets librdkafka log nothing: the waiting is reported in one place.
+/// Keeps why no broker was reached the last time, and lets librdkafka log nothing: the waiting is reported in one place.
 #[derive(Default)]
 struct Asker {
     reason: Mutex<Option<String>>,

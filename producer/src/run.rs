@@ -54,10 +54,11 @@ impl std::fmt::Display for Summary {
             self.acknowledged,
             self.acknowledged as f64 / seconds.max(0.001),
         )?;
-        if self.rows_skipped > 0 {
-            write!(formatter, "; {} bad rows skipped", self.rows_skipped)?;
+        match self.rows_skipped {
+            0 => Ok(()),
+            1 => write!(formatter, "; 1 bad row skipped"),
+            rows => write!(formatter, "; {rows} bad rows skipped"),
         }
-        Ok(())
     }
 }
 
@@ -71,16 +72,15 @@ pub async fn run(options: ProduceOptions, shutdown: CancellationToken, progress:
     options.check()?;
     // Wrong properties are told before anything is read or waited for.
     options.kafka.client_config(&[])?;
-    let table = tokio::select! {
-        table = read_table(&options) => table?,
-        () = shutdown.cancelled() => return Ok(Summary::default()),
-    };
-
     let mut summary = Summary {
         topics: options.topics().into_iter().map(str::to_owned).collect(),
-        rows_skipped: table.skipped,
         ..Summary::default()
     };
+    let table = tokio::select! {
+        table = read_table(&options) => table?,
+        () = shutdown.cancelled() => return Ok(summary),
+    };
+    summary.rows_skipped = table.skipped;
     let Some(cluster) = wait_for_broker(&options.kafka, &shutdown).await? else {
         return Ok(summary);
     };
@@ -250,6 +250,7 @@ impl Player {
             if self.wait_until_due(count, &event)? == Next::Stop {
                 break;
             }
+            self.feed.stamp(&mut event);
             if self.hand_over(&event)? == Next::Stop {
                 break;
             }

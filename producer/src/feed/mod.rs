@@ -139,6 +139,14 @@ impl Feed {
         }
     }
 
+    /// To be called when an event that was waited for is due: gives a sample, which is of now, the time of
+    /// now. Other events have a time of their own.
+    pub fn stamp(&self, event: &mut Event) {
+        if let Feed::Sample(feed) = self {
+            feed.stamp(event);
+        }
+    }
+
     /// Where the feed stands: the place of the next event.
     pub fn position(&self) -> Position {
         match self {

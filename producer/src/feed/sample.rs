@@ -17,6 +17,8 @@ pub struct Sample {
     interval: Duration,
     clock: Box<dyn Fn() -> i64 + Send>,
     index: u64,
+    /// How much of the last event is its row; its time and number follow.
+    row_bytes: usize,
 }
 
 impl std::fmt::Debug for Sample {
@@ -43,6 +45,7 @@ impl Sample {
             interval,
             clock,
             index: start.seq,
+            row_bytes: 0,
         }
     }
 
@@ -56,16 +59,23 @@ impl Sample {
         event.stream = Stream::Main;
         event.seq = self.index;
         event.symbol = row.symbol;
-        event.event_time_ms = (self.clock)();
         let market_ns = self.interval.as_nanos().saturating_mul(u128::from(self.index));
         event.market_ms = u64::try_from(market_ns / 1_000_000).unwrap_or(u64::MAX);
         // There are no days here, so none to be played at full speed.
         event.day = u32::MAX;
         event.price = row.close;
         event.json.extend_from_slice(row.json.as_bytes());
-        write_end(&mut event.json, event.event_time_ms, self.index);
+        self.row_bytes = row.json.len();
         self.index += 1;
+        self.stamp(event);
         true
+    }
+
+    /// Gives the event that was made last the time of now.
+    pub(super) fn stamp(&self, event: &mut Event) {
+        event.event_time_ms = (self.clock)();
+        event.json.truncate(self.row_bytes);
+        write_end(&mut event.json, event.event_time_ms, event.seq);
     }
 
     pub(super) fn position(&self) -> Position {

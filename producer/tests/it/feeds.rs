@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, NaiveDate};
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tickertape_producer::feed::sample::Sample;
 use tickertape_producer::input::Input;
 use tickertape_producer::table::Table;
 use tickertape_producer::{Event, Feed, FeedKind, Position, ProduceOptions, Stream};
@@ -268,6 +270,26 @@ fn any_row() -> impl Strategy<Value = String> {
             let volume = Decimal::new(volume as i64, volume_places);
             format!("{open},{high},{},{close},{volume}", price(low))
         })
+}
+
+#[test]
+fn a_sample_has_the_time_at_which_it_is_due() {
+    let options = ProduceOptions::default();
+    let time = Arc::new(AtomicI64::new(1_338_508_800_000));
+    let clock = Arc::clone(&time);
+    let clock = Box::new(move || clock.load(Ordering::Relaxed));
+    let sample = Sample::new(bundled(&options), 1, options.interval, clock, Position::default());
+    let mut feed = Feed::Sample(Box::new(sample));
+    let mut event = Event::default();
+    assert!(feed.next_into(&mut event));
+    time.fetch_add(1500, Ordering::Relaxed);
+    feed.stamp(&mut event);
+    let json: Value = serde_json::from_slice(&event.json).unwrap();
+    assert_eq!(
+        (&json["event_time"], &json["seq"]),
+        (&"2012-06-01T00:00:01.500Z".into(), &0.into())
+    );
+    assert_eq!(event.event_time_ms, 1_338_508_801_500);
 }
 
 proptest! {
