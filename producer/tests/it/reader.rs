@@ -1,4 +1,4 @@
-//! What a topic holds after a run.
+//! What a topic holds after a run, and waiting for what a run does.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -64,4 +64,12 @@ pub(crate) fn assert_whole(messages: &[(i32, String, String)], number: usize) {
         "{} of {number} messages",
         seqs.len()
     );
+}
+
+/// Waits until something has happened; looks every millisecond, so as to leave the processor to it.
+pub(crate) async fn until(mut happened: impl FnMut() -> bool) {
+    let mut looks = tokio::time::interval(Duration::from_millis(1));
+    while !happened() {
+        looks.tick().await;
+    }
 }

@@ -10,7 +10,7 @@ use tickertape_client::{KafkaOptions, Progress, exit_code};
 use tickertape_producer::{FeedKind, ProduceOptions, Rate, Speed, run};
 use tokio_util::sync::CancellationToken;
 
-use crate::reader::{LONG, assert_whole, read_back};
+use crate::reader::{LONG, assert_whole, read_back, until};
 
 /// 23 days of AAPL, IBM and MSFT: 69 bars, and 100 ticks for each.
 fn ticks(broker: &BrokerHandle) -> ProduceOptions {
@@ -101,14 +101,10 @@ async fn a_broker_that_is_restarted_in_the_middle_gets_everything_once() {
     };
     let (stats, address) = (Arc::clone(&options.stats), broker.bootstrap_servers().to_owned());
     let running = tokio::spawn(run(options, CancellationToken::new(), Progress::hidden()));
-    while stats.acknowledged() < 100 {
-        tokio::task::yield_now().await;
-    }
+    until(|| stats.acknowledged() >= 100).await;
     broker.shutdown().await.unwrap();
     let produced = stats.produced();
-    while stats.produced() < produced + 500 {
-        tokio::task::yield_now().await;
-    }
+    until(|| stats.produced() >= produced + 500).await;
     let broker = start(|broker| broker.data_dir(folder.path()).listen(&address)).await;
     let summary = running.await.unwrap().unwrap();
     assert_eq!(summary.acknowledged, 6969);

@@ -10,7 +10,7 @@ use tickertape_client::{KafkaOptions, Progress, UsageError, exit_code};
 use tickertape_producer::{FeedKind, ProduceOptions, Rate, Speed, run};
 use tokio_util::sync::CancellationToken;
 
-use crate::reader::{LONG, assert_whole, read_back};
+use crate::reader::{LONG, assert_whole, read_back, until};
 
 /// Options for a broker that is not there.
 fn absent(timeout: Duration) -> ProduceOptions {
@@ -136,9 +136,7 @@ async fn a_later_run_goes_on_where_one_was_stopped() {
     };
     let (stats, stop) = (Arc::clone(&second.stats), shutdown.clone());
     let running = tokio::spawn(run(second, shutdown, Progress::hidden()));
-    while stats.acknowledged() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| stats.acknowledged() > 0).await;
     stop.cancel();
     let second = running.await.unwrap().unwrap();
     assert!(second.acknowledged > 0);
@@ -178,14 +176,10 @@ async fn a_broker_that_goes_away_and_comes_back_gets_everything_once() {
     };
     let stats = Arc::clone(&options.stats);
     let running = tokio::spawn(run(options, CancellationToken::new(), Progress::hidden()));
-    while stats.acknowledged() < 100 {
-        tokio::task::yield_now().await;
-    }
+    until(|| stats.acknowledged() >= 100).await;
     cluster.broker_down(1).unwrap();
     let produced = stats.produced();
-    while stats.produced() < produced + 500 {
-        tokio::task::yield_now().await;
-    }
+    until(|| stats.produced() >= produced + 500).await;
     cluster.broker_up(1).unwrap();
     let summary = running.await.unwrap().unwrap();
     assert_eq!(summary.acknowledged, BARS as u64 * 101);
@@ -200,9 +194,7 @@ async fn a_broker_that_stays_away_is_an_error_that_counts_what_is_missing() {
     options.rate = Some(Rate::PerSecond(3000.0));
     let stats = Arc::clone(&options.stats);
     let running = tokio::spawn(run(options, CancellationToken::new(), Progress::hidden()));
-    while stats.acknowledged() < 100 {
-        tokio::task::yield_now().await;
-    }
+    until(|| stats.acknowledged() >= 100).await;
     cluster.broker_down(1).unwrap();
     let error = running.await.unwrap().unwrap_err();
     let text = format!("{error:#}");
