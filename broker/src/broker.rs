@@ -104,6 +104,7 @@ impl BrokerState {
         let groups = group_config(&setup.config);
         let groups = Groups::open(&store, Arc::new(groups), setup.clock.clone(), background.clone())
             .map_err(|error| at_dir(error.to_string()))?;
+        groups.drop_offsets(|topic| topics.get(topic).is_none());
         Ok(Self {
             node_id,
             cluster_id: identity.cluster_id.clone(),

@@ -70,7 +70,7 @@ async fn delete(ctx: &RequestContext, named: &Named, doubled: bool) -> Result<Na
     };
     let topic = topics.delete(&topic?.name).await.map_err(topics_error)?;
     tracing::info!(topic = %topic.name, id = %topic.id, "topic is deleted");
-    ctx.broker.groups.forget_topics(|name| *name == topic.name);
+    ctx.broker.groups.forget_topics(|name| *name == topic.name).await;
     Ok(Named {
         name: Some(TopicName(topic.name.clone())),
         id: topic.id,

@@ -252,11 +252,20 @@ impl Groups {
             .collect()
     }
 
-    /// Removes the offsets of deleted topics from every group.
-    pub fn forget_topics(&self, is_deleted: impl Fn(&StrBytes) -> bool) {
+    /// Removes the offsets of deleted topics from every group, and returns when that survives power loss: a topic of the
+    /// same name starts anew.
+    pub async fn forget_topics(&self, is_deleted: impl Fn(&StrBytes) -> bool) {
+        self.drop_offsets(is_deleted);
+        if let Err(error) = self.inner.store.flush().await {
+            tracing::error!(%error, "the offsets of deleted topics are not known to be gone");
+        }
+    }
+
+    /// Removes the offsets of topics that do not exist: for the start, in case a deletion was cut short.
+    pub fn drop_offsets(&self, is_missing: impl Fn(&StrBytes) -> bool) {
         for slot in self.inner.all() {
             self.inner
-                .settle(&slot, |group, _, _| offsets::forget_topics(group, &is_deleted));
+                .settle(&slot, |group, _, _| offsets::forget_topics(group, &is_missing));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Groups over a raw socket: every version of every group API, as a client of that version would use it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -504,4 +505,46 @@ fn a_hundred_members_join_at_once() {
         started.elapsed()
     );
     assert!(started.elapsed() < Duration::from_secs(60));
+}
+
+/// Joins and syncs again and again, as clients do, until the leader has seen all members.
+fn join_until(client: &mut Client, group: &str, members: usize, complete: &AtomicBool) {
+    let mut member_id = StrBytes::default();
+    loop {
+        let joined = client.call(3, &join_request(3, group, &member_id));
+        assert_eq!(joined.error_code, 0);
+        member_id = joined.member_id.clone();
+        let synced = client.call(3, &sync_request(group, &joined));
+        complete.fetch_or(
+            synced.error_code == 0 && joined.members.len() == members,
+            Ordering::SeqCst,
+        );
+        while !complete.load(Ordering::SeqCst) && client.call(3, &heartbeat_request(group, &joined)).error_code == 0 {
+            // The heartbeat interval of these clients.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        if complete.load(Ordering::SeqCst) {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_hundred_members_find_together_without_an_initial_delay() {
+    let (broker, _) = broker();
+    let complete = AtomicBool::new(false);
+    let started = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..100 {
+            scope.spawn(|| {
+                join_until(
+                    &mut Client::connect(broker.bootstrap_servers()),
+                    "crowd",
+                    100,
+                    &complete,
+                )
+            });
+        }
+    });
+    println!("100 members without an initial delay: {:?}", started.elapsed());
 }

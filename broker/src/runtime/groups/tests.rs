@@ -278,7 +278,7 @@ async fn offsets_of_deleted_topics_and_of_long_ago_are_removed() {
     .unwrap();
     let other = GroupId(text("other"));
     groups.commit(9, &commit_request(&group_id(), 0, 1)).await;
-    groups.forget_topics(|topic| topic.as_str() == "prices");
+    groups.forget_topics(|topic| topic.as_str() == "prices").await;
     assert_eq!(committed(&groups, &group_id()).await, []);
     groups.commit(9, &commit_request(&other, 0, 1)).await;
     clock.advance(config.offsets_retention_ms);

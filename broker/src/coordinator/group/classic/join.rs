@@ -14,6 +14,10 @@ const MEMBER_ID_REQUIRED_SINCE: i16 = 4;
 /// From this version on a static leader that comes back learns the members, and that it must not assign (KIP-814).
 const SKIP_ASSIGNMENT_SINCE: i16 = 9;
 
+/// How many member ids may be handed out and unused at a time. Apache Kafka knows no such limit; here a peer that asks for
+/// ids and never uses them is told that the group is full.
+const PENDING_JOINS_MAX: usize = 10_000;
+
 /// A JoinGroup request.
 #[derive(Clone, Debug)]
 pub struct JoinCommand {
@@ -141,6 +145,9 @@ impl<'a> Join<'a> {
                 Some(old_id) => self.replace_static(&instance_id, old_id, new_id),
                 None => self.add(new_id, Some(instance_id)),
             },
+            None if self.classic.pending_joins.len() >= PENDING_JOINS_MAX => {
+                Outcome::reply(refused(&StrBytes::default(), GroupError::GroupMaxSizeReached))
+            }
             None if self.command.caller.api_version >= MEMBER_ID_REQUIRED_SINCE => {
                 let mut draft = self.draft();
                 draft.group.pending_joins.insert(new_id.clone());

@@ -7,8 +7,9 @@ use kafka_protocol::messages::consumer_group_heartbeat_response::{Assignment as 
 use kafka_protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
 use kafka_protocol::protocol::StrBytes;
 
+use super::departure::leave;
 use super::reconcile::{owns_at_most, reconcile};
-use super::validate::{Refusal, compile, refusal, validate};
+use super::validate::{Refusal, compile, known_member, not_found, refusal, validate};
 use super::{ConsumerGroup, ConsumerMember, LEAVE_STATIC_EPOCH, MemberState, TopicsView};
 use crate::coordinator::group::assignor::Assignment;
 use crate::coordinator::group::classic::State;
@@ -45,156 +46,6 @@ pub fn heartbeat(
                 .with_error_message(message),
         )
     })
-}
-
-/// Decides on a timer of a member that has gone off.
-pub fn expire(consumer: &ConsumerGroup, timer: &Timer) -> Outcome<()> {
-    let gone = match timer {
-        Timer::Session(member_id) => consumer.members.get(member_id),
-        Timer::Revocation(member_id) => consumer
-            .members
-            .get(member_id)
-            .filter(|member| member.state == MemberState::UnrevokedPartitions),
-        Timer::Join | Timer::Sync => None,
-    };
-    match gone {
-        Some(member) => fence(consumer, &member.id),
-        None => Outcome::reply(()),
-    }
-}
-
-/// Decides what to do with a group that was read from the store: its members have one session time-out to show up.
-pub fn recover(consumer: &ConsumerGroup, config: &GroupConfig) -> Outcome<()> {
-    let mut effects = Vec::new();
-    for member in consumer.members.values() {
-        effects.push(Effect::Arm {
-            timer: Timer::Session(member.id.clone()),
-            after_ms: config.consumer_session_timeout_ms,
-        });
-        if member.state == MemberState::UnrevokedPartitions {
-            effects.push(Effect::Arm {
-                timer: Timer::Revocation(member.id.clone()),
-                after_ms: member.rebalance_timeout_ms,
-            });
-        }
-    }
-    Outcome {
-        reply: (),
-        records: Vec::new(),
-        effects,
-    }
-}
-
-/// Removes a member: the others get what it had with their next heartbeats.
-fn fence(consumer: &ConsumerGroup, member_id: &StrBytes) -> Outcome<()> {
-    let head = ConsumerGroup {
-        epoch: consumer.epoch.saturating_add(1),
-        ..head_of(consumer)
-    };
-    let records = vec![
-        Record::ConsumerMember {
-            member_id: member_id.clone(),
-            member: None,
-        },
-        Record::ConsumerHead {
-            head: Box::new(head),
-            durable: true,
-        },
-    ];
-    let effects = vec![
-        Effect::Cancel(Timer::Session(member_id.clone())),
-        Effect::Cancel(Timer::Revocation(member_id.clone())),
-    ];
-    Outcome {
-        reply: (),
-        records,
-        effects,
-    }
-}
-
-/// The group without its members.
-fn head_of(consumer: &ConsumerGroup) -> ConsumerGroup {
-    ConsumerGroup {
-        epoch: consumer.epoch,
-        assignment_epoch: consumer.assignment_epoch,
-        topics: consumer.topics.clone(),
-        topics_version: consumer.topics_version,
-        ..ConsumerGroup::default()
-    }
-}
-
-fn not_found(group: &Group, group_id: &StrBytes) -> Refusal {
-    let id = group_id.as_str();
-    let message = if group.exists() {
-        format!("Group {id} is not a consumer group.")
-    } else {
-        format!("Consumer group {id} not found.")
-    };
-    refusal(GroupError::GroupIdNotFound, message)
-}
-
-fn leave(
-    group: &Group,
-    request: &ConsumerGroupHeartbeatRequest,
-) -> Result<Outcome<ConsumerGroupHeartbeatResponse>, Refusal> {
-    let consumer = group
-        .consumer
-        .as_ref()
-        .ok_or_else(|| not_found(group, &request.group_id))?;
-    let member = known_member(consumer, request)?;
-    let reply = ConsumerGroupHeartbeatResponse::default()
-        .with_member_id(Some(request.member_id.clone()))
-        .with_member_epoch(request.member_epoch);
-    if request.member_epoch != LEAVE_STATIC_EPOCH {
-        return Ok(fence(consumer, &member.id).map(|()| reply));
-    }
-    let away = ConsumerMember {
-        epoch: LEAVE_STATIC_EPOCH,
-        state: MemberState::Stable,
-        revoking: Assignment::new(),
-        ..(**member).clone()
-    };
-    let record = Record::ConsumerMember {
-        member_id: member.id.clone(),
-        member: Some(Arc::new(away)),
-    };
-    Ok(Outcome {
-        reply,
-        records: vec![record],
-        effects: vec![Effect::Cancel(Timer::Revocation(member.id.clone()))],
-    })
-}
-
-/// The member that the request speaks of, if it is still that one.
-fn known_member<'a>(
-    consumer: &'a ConsumerGroup,
-    request: &ConsumerGroupHeartbeatRequest,
-) -> Result<&'a Arc<ConsumerMember>, Refusal> {
-    let id = &request.member_id;
-    let unknown = || {
-        let message = format!(
-            "Member {} is not a member of group {}.",
-            id.as_str(),
-            request.group_id.as_str()
-        );
-        refusal(GroupError::UnknownMemberId, message)
-    };
-    let Some(instance_id) = &request.instance_id else {
-        return consumer.members.get(id).ok_or_else(unknown);
-    };
-    let current = consumer.static_members.get(instance_id);
-    let current = current.ok_or_else(|| {
-        refusal(
-            GroupError::UnknownMemberId,
-            format!("Instance id {} is unknown.", instance_id.as_str()),
-        )
-    })?;
-    if current != id {
-        let (id, instance_id, current) = (id.as_str(), instance_id.as_str(), current.as_str());
-        let message = format!("Static member {id} with instance id {instance_id} was fenced by member {current}.");
-        return Err(refusal(GroupError::FencedInstanceId, message));
-    }
-    consumer.members.get(id).ok_or_else(unknown)
 }
 
 /// A heartbeat of a member that stays, decided on a copy of the group.
@@ -486,7 +337,7 @@ impl<'a> Heartbeat<'a> {
     fn records(&self) -> Vec<Record> {
         let (before, after) = (&self.before, &self.consumer);
         let mut records = Vec::new();
-        let (old, new) = (head_of(before), head_of(after));
+        let (old, new) = (before.head(), after.head());
         let is_new = before.members.is_empty() && before.epoch == 0;
         if old != new || is_new {
             let durable = is_new

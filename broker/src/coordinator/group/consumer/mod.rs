@@ -6,10 +6,11 @@
 //! it may not keep (`UnrevokedPartitions`), and gets what it is meant to have once nobody else holds it
 //! (`UnreleasedPartitions`): so a partition never has two owners, without anybody stopping to wait for all.
 //!
-//! `heartbeat` decides on requests and time-outs, `reconcile` on a member's next step, `describe` on what administrators
-//! see. Members under the classic protocol are not mixed in: such a group does as an Apache Kafka with
+//! `heartbeat` decides on requests, `departure` on how members go, `reconcile` on a member's next step, `describe` on what
+//! administrators see. Members under the classic protocol are not mixed in: such a group does as an Apache Kafka with
 //! `group.consumer.migration.policy=disabled`, and refuses them.
 
+mod departure;
 mod describe;
 mod heartbeat;
 mod reconcile;
@@ -23,8 +24,9 @@ use uuid::Uuid;
 
 use super::assignor::{Assignment, Assignor, Subscriber};
 
+pub use departure::{expire, recover};
 pub use describe::describe;
-pub use heartbeat::{HeartbeatCommand, expire, heartbeat, recover};
+pub use heartbeat::{HeartbeatCommand, heartbeat};
 
 /// The epoch by which a static member says that it leaves for a while, and under which it is remembered.
 pub const LEAVE_STATIC_EPOCH: i32 = -2;
@@ -128,6 +130,17 @@ pub struct ConsumerGroup {
 }
 
 impl ConsumerGroup {
+    /// The group without its members.
+    fn head(&self) -> ConsumerGroup {
+        ConsumerGroup {
+            epoch: self.epoch,
+            assignment_epoch: self.assignment_epoch,
+            topics: self.topics.clone(),
+            topics_version: self.topics_version,
+            ..ConsumerGroup::default()
+        }
+    }
+
     /// The group's state, by the name that clients know.
     pub fn state_name(&self) -> &'static str {
         if self.members.is_empty() {

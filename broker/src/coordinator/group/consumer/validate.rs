@@ -1,11 +1,13 @@
 //! Which heartbeats make no sense, and what Apache Kafka says to them.
 
+use std::sync::Arc;
+
 use kafka_protocol::messages::ConsumerGroupHeartbeatRequest;
 use kafka_protocol::protocol::StrBytes;
 
-use super::LEAVE_STATIC_EPOCH;
-use crate::coordinator::group::GroupError;
+use super::{ConsumerGroup, ConsumerMember, LEAVE_STATIC_EPOCH};
 use crate::coordinator::group::assignor::Assignor;
+use crate::coordinator::group::{Group, GroupError};
 
 /// From this version on the client chooses its member id (KIP-1082).
 const MEMBER_ID_SINCE: i16 = 1;
@@ -95,4 +97,46 @@ pub(super) fn compile(expression: &str) -> Result<regex::Regex, regex::Error> {
     regex::RegexBuilder::new(&format!("^(?:{expression})$"))
         .size_limit(1 << 20)
         .build()
+}
+
+pub(super) fn not_found(group: &Group, group_id: &StrBytes) -> Refusal {
+    let id = group_id.as_str();
+    let message = if group.exists() {
+        format!("Group {id} is not a consumer group.")
+    } else {
+        format!("Consumer group {id} not found.")
+    };
+    refusal(GroupError::GroupIdNotFound, message)
+}
+
+/// The member that the request speaks of, if it is still that one.
+pub(super) fn known_member<'a>(
+    consumer: &'a ConsumerGroup,
+    request: &ConsumerGroupHeartbeatRequest,
+) -> Result<&'a Arc<ConsumerMember>, Refusal> {
+    let id = &request.member_id;
+    let unknown = || {
+        let message = format!(
+            "Member {} is not a member of group {}.",
+            id.as_str(),
+            request.group_id.as_str()
+        );
+        refusal(GroupError::UnknownMemberId, message)
+    };
+    let Some(instance_id) = &request.instance_id else {
+        return consumer.members.get(id).ok_or_else(unknown);
+    };
+    let current = consumer.static_members.get(instance_id);
+    let current = current.ok_or_else(|| {
+        refusal(
+            GroupError::UnknownMemberId,
+            format!("Instance id {} is unknown.", instance_id.as_str()),
+        )
+    })?;
+    if current != id {
+        let (id, instance_id, current) = (id.as_str(), instance_id.as_str(), current.as_str());
+        let message = format!("Static member {id} with instance id {instance_id} was fenced by member {current}.");
+        return Err(refusal(GroupError::FencedInstanceId, message));
+    }
+    consumer.members.get(id).ok_or_else(unknown)
 }
