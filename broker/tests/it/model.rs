@@ -44,6 +44,11 @@ enum Action {
         partition: i32,
         version: u8,
     },
+    /// A batch of the idempotent producer that leaves a gap before it.
+    Skip {
+        partition: i32,
+        version: u8,
+    },
     Fetch {
         partition: i32,
         at: Place,
@@ -105,6 +110,7 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
                 version,
             }
         ),
+        1 => (partition(), any::<u8>()).prop_map(|(partition, version)| Action::Skip { partition, version }),
         2 => (partition(), any::<u8>()).prop_map(|(partition, version)| Action::Repeat { partition, version }),
         6 => (partition(), place(), 1..2_000i32, any::<u8>()).prop_map(
             |(partition, at, bytes_max, version)| Action::Fetch { partition, at, bytes_max, version }
@@ -201,6 +207,7 @@ impl World {
                 idempotent,
                 version,
             } => self.produce(partition, records, codec, idempotent, version),
+            Action::Skip { partition, version } => self.skip(partition, version),
             Action::Repeat { partition, version } => self.repeat(partition, version),
             Action::Fetch {
                 partition,
@@ -286,6 +293,23 @@ impl World {
         assert_eq!(
             answer.base_offset, base,
             "a batch that was sent twice has its first offset"
+        );
+    }
+
+    fn skip(&mut self, partition: i32, pick: u8) {
+        let model = &self.partitions[partition as usize];
+        if model.last.as_ref().is_none_or(|(_, base)| *base < model.start as i64) {
+            return;
+        }
+        let batch = BatchBuilder::new().producer(self.producer.0, self.producer.1, model.sequence + 1);
+        let batch = batch.record(1_000, None, None).build().unwrap();
+        let answer = self
+            .client
+            .produce(version(ApiKey::Produce, pick), &self.topic, partition, batch);
+        assert_eq!(
+            answer.error_code,
+            ResponseError::OutOfOrderSequenceNumber.code(),
+            "{answer:?}"
         );
     }
 

@@ -8,7 +8,11 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use kafka_protocol::error::ParseResponseErrorCode;
-use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, MetadataRequest};
+use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::{
+    ApiKey, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, MetadataRequest, TopicName,
+};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use tickertape_broker::wire::batch::Batches;
@@ -229,6 +233,61 @@ fn eight_bytes_cannot_ask_for_gigabytes() {
     let (_, highest) = broker.memory();
     assert!(highest <= before + GROWTH_MAX_BYTES, "{before} bytes grew to {highest}");
     assert!(broker.is_running());
+}
+
+#[test]
+fn lengths_that_are_only_declared_cost_nothing() {
+    let (_directory, broker) = start();
+    let mut witness = Witness::new(&broker);
+    witness.work();
+    let (before, _) = broker.memory();
+    let mut waiting = Vec::new();
+    for _ in 0..200 {
+        let mut client = broker.connect();
+        // A megabyte, of which a hundred bytes come.
+        client.send_bytes(&(1i32 << 20).to_be_bytes()).unwrap();
+        client.send_bytes(&[0; 100]).unwrap();
+        waiting.push(client);
+    }
+    witness.work();
+    let (_, highest) = broker.memory();
+    assert!(highest <= before + GROWTH_MAX_BYTES, "{before} bytes grew to {highest}");
+}
+
+#[test]
+fn topics_that_are_too_large_are_refused() {
+    let (_directory, broker) = start();
+    let mut witness = Witness::new(&broker);
+    witness.work();
+    let (before, _) = broker.memory();
+    for partitions in [0, -2, i32::MIN, 10_001, 1_000_000, i32::MAX] {
+        let topic = CreatableTopic::default()
+            .with_name(TopicName("too-large".into()))
+            .with_num_partitions(partitions)
+            .with_replication_factor(1);
+        let request = CreateTopicsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(60_000);
+        let response = witness.client.call(latest(ApiKey::CreateTopics), &request);
+        assert!(
+            response.topics[0].error_code.is_err(),
+            "{partitions} partitions are made"
+        );
+        let topic = CreatePartitionsTopic::default()
+            .with_name(TopicName("witness".into()))
+            .with_count(partitions);
+        let request = CreatePartitionsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(60_000);
+        let response = witness.client.call(latest(ApiKey::CreatePartitions), &request);
+        assert!(
+            response.results[0].error_code.is_err(),
+            "{partitions} partitions are made"
+        );
+    }
+    witness.work();
+    let (_, highest) = broker.memory();
+    assert!(highest <= before + GROWTH_MAX_BYTES, "{before} bytes grew to {highest}");
 }
 
 #[test]
