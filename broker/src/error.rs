@@ -32,7 +32,7 @@ pub enum BrokerError {
         source: std::io::Error,
     },
     /// A property has a value that cannot be.
-    #[error("{0}")]
+    #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
     /// The data directory cannot be used.
     #[error("data directory {}: {reason}", path.display())]
