@@ -242,20 +242,11 @@ pub(crate) fn broker_property(name: &str) -> Option<&'static Definition> {
         .map(|at| &BROKER_PROPERTIES[at])
 }
 
-/// The broker properties that set the same thing as `name`, in order of precedence, `name` among them.
+/// The broker properties that Kafka 4.1 names as setting the same thing as `name`, in order of precedence, `name` among
+/// them.
 pub(crate) fn broker_synonyms(name: &'static str) -> Vec<&'static str> {
-    const GROUPS: &[&[&str]] = &[
-        &["log.roll.ms", "log.roll.hours"],
-        &["log.roll.jitter.ms", "log.roll.jitter.hours"],
-        &["log.retention.ms", "log.retention.minutes", "log.retention.hours"],
-    ];
-    if name == "log.flush.interval.ms" {
-        return vec!["log.flush.interval.ms", "log.flush.scheduler.interval.ms"];
-    }
-    GROUPS
-        .iter()
-        .find(|group| group.contains(&name))
-        .map_or_else(|| vec![name], |group| group.to_vec())
+    const RETENTION: [&str; 3] = ["log.retention.ms", "log.retention.minutes", "log.retention.hours"];
+    if RETENTION.contains(&name) { RETENTION.to_vec() } else { vec![name] }
 }
 
 /// A name of `known` that `wanted` may have meant: the nearest by edit distance, if it is near.

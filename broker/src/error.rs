@@ -79,7 +79,12 @@ impl ApiError {
 
     /// An error with the standard text of its code.
     pub fn plain(error: ResponseError) -> Self {
-        Self::new(error, error.to_string())
+        Self::new(error, standard_text(error))
+    }
+
+    /// An error without a text.
+    pub fn silent(error: ResponseError) -> Self {
+        Self { error, message: None }
     }
 
     /// The code on the wire.
@@ -92,4 +97,23 @@ impl From<ResponseError> for ApiError {
     fn from(error: ResponseError) -> Self {
         Self::plain(error)
     }
+}
+
+/// Kafka's text for a code, where no handler has a more exact one.
+fn standard_text(error: ResponseError) -> String {
+    let text = match error {
+        ResponseError::UnknownServerError => "The server experienced an unexpected error when processing the request.",
+        ResponseError::UnknownTopicOrPartition => "This server does not host this topic-partition.",
+        ResponseError::InvalidTopicException => "The request attempted to perform an operation on an invalid topic.",
+        ResponseError::UnsupportedVersion => "The version of API is not supported.",
+        ResponseError::InvalidRequest => {
+            "This most likely occurs because of a request being malformed by the client library or the message was sent \
+             to an incompatible broker. See the broker logs for more details."
+        }
+        ResponseError::KafkaStorageError => "Disk error when trying to access log file on the disk.",
+        ResponseError::TopicDeletionDisabled => "Topic deletion is disabled.",
+        ResponseError::UnknownTopicId => "This server does not host this topic ID.",
+        other => return other.to_string(),
+    };
+    text.to_owned()
 }

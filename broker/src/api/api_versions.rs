@@ -4,11 +4,13 @@
 //! the client can ask again (KIP-511); from version 3 on the client names its software, and a name that does not fit the
 //! pattern is INVALID_REQUEST. Only features that work are announced.
 
+use kafka_protocol::messages::ApiKey;
 use kafka_protocol::messages::ApiVersionsRequest;
 use kafka_protocol::messages::ApiVersionsResponse;
-use kafka_protocol::messages::api_versions_response::ApiVersion;
+use kafka_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
+use kafka_protocol::protocol::StrBytes;
 
-use super::{Disconnect, RequestContext, TABLE};
+use super::{Api, Disconnect, RequestContext, TABLE};
 use crate::error::ResponseError;
 
 /// Answers a version that is served.
@@ -27,11 +29,56 @@ pub(crate) async fn handle(
         .map(|api| {
             ApiVersion::default()
                 .with_api_key(api.key as i16)
-                .with_min_version(api.min)
+                .with_min_version(announced_min(api))
                 .with_max_version(api.max)
         })
         .collect();
-    Ok(ApiVersionsResponse::default().with_api_keys(api_keys))
+    let supported = FEATURES.iter().map(|feature| {
+        // Before version 4 a client cannot read a range that starts at zero.
+        let min = if version < 4 { feature.min.max(1) } else { feature.min };
+        SupportedFeatureKey::default()
+            .with_name(StrBytes::from_static_str(feature.name))
+            .with_min_version(min)
+            .with_max_version(feature.max)
+    });
+    let finalized = FEATURES.iter().map(|feature| {
+        FinalizedFeatureKey::default()
+            .with_name(StrBytes::from_static_str(feature.name))
+            .with_min_version_level(feature.max)
+            .with_max_version_level(feature.max)
+    });
+    Ok(ApiVersionsResponse::default()
+        .with_api_keys(api_keys)
+        .with_supported_features(supported.collect())
+        .with_finalized_features_epoch(0)
+        .with_finalized_features(finalized.collect()))
+}
+
+/// A feature that works, at its highest level.
+struct Feature {
+    name: &'static str,
+    min: i16,
+    max: i16,
+}
+
+/// `group.version` 1 is the consumer group protocol of KIP-848, `metadata.version` 27 is Kafka 4.1.
+const FEATURES: [Feature; 2] = [
+    Feature {
+        name: "group.version",
+        min: 0,
+        max: 1,
+    },
+    Feature {
+        name: "metadata.version",
+        min: 7,
+        max: 27,
+    },
+];
+
+/// Kafka says that it serves Produce from version 0 on, though it does not, because librdkafka takes the absence of the
+/// old versions for the absence of codecs (KAFKA-18659); so does this broker.
+fn announced_min(api: &Api) -> i16 {
+    if api.key == ApiKey::Produce { 0 } else { api.min }
 }
 
 /// The answer, in version 0's form, to a version of ApiVersions that is not served.

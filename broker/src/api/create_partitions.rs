@@ -47,7 +47,7 @@ async fn grow(ctx: &RequestContext, asked: &CreatePartitionsTopic, validate_only
         .broker
         .topics
         .get(&asked.name)
-        .ok_or(ResponseError::UnknownTopicOrPartition)?;
+        .ok_or_else(|| ApiError::silent(ResponseError::UnknownTopicOrPartition))?;
     let (now, wanted) = (topic.partitions.len(), usize::try_from(asked.count).unwrap_or(0));
     if wanted == now {
         return invalid(format!("Topic already has {now} partition(s)."));
@@ -76,10 +76,7 @@ async fn grow(ctx: &RequestContext, asked: &CreatePartitionsTopic, validate_only
     if asked.count > PARTITIONS_MAX {
         return Err(ApiError::new(
             ResponseError::PolicyViolation,
-            format!(
-                "Excessively large number of partitions: {} is above {PARTITIONS_MAX}.",
-                asked.count
-            ),
+            "Excessively large number of partitions per request.",
         ));
     }
     if validate_only {

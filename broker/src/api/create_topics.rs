@@ -155,7 +155,7 @@ fn plan(ctx: &RequestContext, topic: &CreatableTopic) -> Result<Plan, ApiError> 
     if partitions > PARTITIONS_MAX {
         return Err(ApiError::new(
             ResponseError::PolicyViolation,
-            format!("Excessively large number of partitions per request: {partitions} is above {PARTITIONS_MAX}."),
+            "Excessively large number of partitions per request.",
         ));
     }
     Ok(Plan { partitions, overrides })
@@ -205,9 +205,9 @@ fn check_configs(ctx: &RequestContext, topic: &CreatableTopic) -> Result<Values,
         .iter()
         .filter_map(|config| Some((config.name.to_string(), config.value.as_ref()?.to_string())));
     let given: Values = given.collect();
-    let overrides = check_topic_overrides(&given).map_err(|error| invalid(error.to_string()))?;
-    log_config(&ctx.broker.config, &overrides).map_err(|error| invalid(error.to_string()))?;
-    Ok(overrides)
+    check_topic_overrides(&given).map_err(|error| invalid(error.to_string()))?;
+    log_config(&ctx.broker.config, &given).map_err(|error| invalid(error.to_string()))?;
+    Ok(given)
 }
 
 fn check_counts(ctx: &RequestContext, topic: &CreatableTopic) -> Result<i32, ApiError> {
@@ -304,13 +304,14 @@ pub(crate) fn check_replicas(
     }
 }
 
-/// The new topic's properties, by name.
+/// The new topic's properties, by name; what was given as it was written.
 fn configs(ctx: &RequestContext, overrides: &Values) -> Vec<CreatableTopicConfigs> {
     let entries = describe_configs::topic_entries(&ctx.broker.config, overrides);
     let configs = entries.map(|entry| {
+        let value = overrides.get(entry.definition.name).cloned().or(entry.value);
         CreatableTopicConfigs::default()
             .with_name(StrBytes::from_static_str(entry.definition.name))
-            .with_value(entry.value.map(StrBytes::from_string))
+            .with_value(value.map(StrBytes::from_string))
             .with_read_only(false)
             .with_config_source(entry.source as i8)
             .with_is_sensitive(false)

@@ -67,10 +67,7 @@ fn entries(ctx: &RequestContext, resource: &DescribeConfigsResource) -> Result<V
         TOPIC => {
             check_name(name).map_err(|reason| ApiError::new(ResponseError::InvalidTopicException, reason))?;
             let topic = ctx.broker.topics.get(name);
-            let topic = topic.ok_or(ApiError {
-                error: ResponseError::UnknownTopicOrPartition,
-                message: None,
-            })?;
+            let topic = topic.ok_or_else(|| ApiError::new(ResponseError::UnknownTopicOrPartition, ""))?;
             Ok(topic_entries(config, &topic.overrides).collect())
         }
         BROKER if name.is_empty() => Ok(cluster_entries(config)),
@@ -84,7 +81,7 @@ fn entries(ctx: &RequestContext, resource: &DescribeConfigsResource) -> Result<V
         },
         other => match UNSERVED.iter().find(|(id, _)| *id == other) {
             Some((_, kind)) => invalid(format!("Unsupported resource type: {kind}")),
-            None => invalid(format!("Unexpected resource type UNKNOWN for resource {name}")),
+            None => Err(ApiError::plain(ResponseError::InvalidRequest)),
         },
     }
 }

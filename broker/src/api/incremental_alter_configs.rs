@@ -84,7 +84,10 @@ async fn alter(ctx: &RequestContext, resource: &AlterConfigsResource, validate_o
         .iter()
         .find(|config| !(SET..=SUBTRACT).contains(&config.config_operation))
     {
-        return Err(invalid(format!("Unknown operations type {}", config.config_operation)));
+        return Err(match resource.resource_type {
+            BROKER => invalid(format!("Unknown operations type {}", config.config_operation)),
+            _ => ApiError::silent(ResponseError::UnknownServerError),
+        });
     }
     match resource.resource_type {
         TOPIC => alter_topic(ctx, resource, validate_only).await,
@@ -124,7 +127,7 @@ pub(super) async fn replace_topic(
         return Err(invalid("Default topic resources are not allowed."));
     }
     check_name(name).map_err(|reason| ApiError::new(ResponseError::InvalidTopicException, reason))?;
-    let overrides = check_topic_overrides(&overrides).map_err(|error| invalid_config(error.to_string()))?;
+    check_topic_overrides(&overrides).map_err(|error| invalid_config(error.to_string()))?;
     log_config(&ctx.broker.config, &overrides).map_err(|error| invalid_config(error.to_string()))?;
     if ctx.broker.topics.get(name).is_none() {
         let reason = format!("The topic '{name}' does not exist.");
@@ -180,9 +183,15 @@ pub(super) async fn replace_broker(
     let broker = &ctx.broker;
     let mut checked = Values::new();
     for (name, value) in values {
-        let definition = broker_property(&name)
-            .filter(|definition| definition.update != Update::ReadOnly)
-            .ok_or_else(|| invalid(format!("Cannot update these configs dynamically: Set({name})")))?;
+        let Some(definition) = broker_property(&name) else {
+            // Kafka keeps what it does not know, for plug-ins that might.
+            tracing::warn!(name, "a dynamic property without effect is kept");
+            checked.insert(name, value);
+            continue;
+        };
+        if definition.update == Update::ReadOnly {
+            return Err(invalid(format!("Cannot update these configs dynamically: Set({name})")));
+        }
         if !of_broker && definition.update == Update::PerBroker {
             return Err(invalid(format!(
                 "Cannot update these configs at default cluster level, broker id must be specified: Set({name})"

@@ -29,16 +29,20 @@ pub(crate) async fn handle(
     request: ListOffsetsRequest,
 ) -> Result<ListOffsetsResponse, Disconnect> {
     let doubled = doubled(&request);
+    let mut told = HashSet::new();
     let committed_only = request.isolation_level == 1;
     let topics = request.topics.into_iter().map(|asked| {
         let topic = ctx.broker.topics.get(&asked.name);
-        let partitions = asked.partitions.iter().map(|partition| {
-            let found = if doubled.contains(&(asked.name.to_string(), partition.partition_index)) {
+        let partitions = asked.partitions.iter().filter_map(|partition| {
+            let place = (asked.name.to_string(), partition.partition_index);
+            let found = if !doubled.contains(&place) {
+                find(topic.as_deref(), partition, version, committed_only)
+            } else if told.insert(place) {
                 Err(ResponseError::InvalidRequest)
             } else {
-                find(topic.as_deref(), partition, version, committed_only)
+                return None;
             };
-            respond(partition.partition_index, version, found)
+            Some(respond(partition.partition_index, version, found))
         });
         ListOffsetsTopicResponse::default()
             .with_partitions(partitions.collect())

@@ -145,7 +145,7 @@ fn check_batch(records: &[u8], version: i16) -> Result<(), ResponseError> {
         return Err(ResponseError::UnsupportedCompressionType);
     }
     if first.is_transactional() {
-        return Err(ResponseError::InvalidTxnState);
+        return Err(ResponseError::TransactionalIdAuthorizationFailed);
     }
     // Bytes that are not another whole batch are dropped, as in Apache Kafka.
     match batches.next() {
@@ -203,11 +203,13 @@ impl From<AppendError> for Refusal {
                 | AppendError::Unwritten(_)
                 | AppendError::Offline(_)
         );
-        let message = matches!(
-            error,
-            AppendError::InvalidRecord(_) | AppendError::InvalidTimestamp { .. }
-        )
-        .then(|| error.to_string());
+        let message = match &error {
+            AppendError::InvalidRecord(reason) => Some(reason.clone()),
+            AppendError::InvalidTimestamp { .. } => {
+                Some("One or more records have been rejected due to invalid timestamp".to_owned())
+            }
+            _ => None,
+        };
         if let AppendError::Offline(_) | AppendError::Unwritten(_) | AppendError::DiskFull = &error {
             tracing::error!(%error, "an append failed");
         }
@@ -270,7 +272,7 @@ mod tests {
         );
         assert_eq!(
             check_batch(&batch(49, 2, 0x10, 0), 9),
-            Err(ResponseError::InvalidTxnState)
+            Err(ResponseError::TransactionalIdAuthorizationFailed)
         );
     }
 }

@@ -280,6 +280,22 @@ pub(crate) static BROKER_PROPERTIES: &[Definition] = &[
         "How large a segment's offset index may become; the default of topics."
     ),
     broker!(
+        "log.local.retention.bytes",
+        Long,
+        Some("-2"),
+        AtLeast(-2),
+        ClusterWide,
+        "How much would be kept locally of what is in remote storage; kept and shown, without effect: there is none."
+    ),
+    broker!(
+        "log.local.retention.ms",
+        Long,
+        Some("-2"),
+        AtLeast(-2),
+        ClusterWide,
+        "For how long records in remote storage would be kept locally as well; kept and shown, without effect: there is none."
+    ),
+    broker!(
         "log.message.timestamp.after.max.ms",
         Long,
         Some("3600000"),

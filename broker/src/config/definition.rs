@@ -135,9 +135,12 @@ impl Definition {
             Valid::GzipLevel => Err(self.bad(value, "Value must be between 1 and 9 or equal to -1")),
             Valid::ThrottledReplicas if is_throttled_replicas(value) => Ok(()),
             Valid::ThrottledReplicas => Err(self.bad(
-                value,
-                "must be the literal '*' or a list of replicas in the following format: \
-                 [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+                &format!("[{}]", split_list(value).join(", ")),
+                &format!(
+                    "{} must be the literal '*' or a list of replicas in the following format: \
+                     [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+                    self.name
+                ),
             )),
         }
     }

@@ -6,10 +6,11 @@ use crate::log::{CleanupPolicy, CompressionType, LogConfig, TimestampType};
 
 /// The effective value of a topic property: the topic's own, else the broker's by its synonyms, else the default.
 pub(crate) fn effective(config: &BrokerConfig, overrides: &Values, name: &str) -> Option<String> {
-    if let Some(value) = overrides.get(name) {
-        return Some(value.clone());
-    }
     let topic = topic_property(name)?;
+    if let Some(value) = overrides.get(name) {
+        // It was checked when it was set.
+        return topic.definition.check(value).ok();
+    }
     for synonym in topic.synonyms {
         // A synonym without a default of its own counts only when someone set it, so that the next one has its turn.
         let Some(value) = config.value(synonym.name) else {
@@ -45,6 +46,11 @@ pub(crate) fn log_config(config: &BrokerConfig, overrides: &Values) -> Result<Lo
         return Err(ConfigError(format!(
             "conflict topic config setting min.compaction.lag.ms ({least}) > max.compaction.lag.ms ({most})"
         )));
+    }
+    if text("remote.storage.enable") == "true" {
+        let reason = "Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log \
+                      storage.";
+        return Err(ConfigError(reason.to_owned()));
     }
     let segment_bytes = overrides
         .get("internal.segment.bytes")

@@ -1,7 +1,7 @@
 //! The properties of a topic, and the broker's properties that give their defaults.
 
 use super::definition::{Definition, Kind, Update, Valid};
-use super::{ConfigError, Values, nearest};
+use super::{ConfigError, Values};
 
 /// A broker property that gives a topic property its default, and how its unit becomes the topic's.
 #[derive(Debug)]
@@ -144,6 +144,22 @@ pub(crate) static TOPIC_PROPERTIES: &[TopicDefinition] = &[
         "Replicas whose copying would be throttled on the leader's side; kept and shown, without effect in a cluster of one."
     ),
     topic!(
+        "local.retention.bytes",
+        Long,
+        Some("-2"),
+        AtLeast(-2),
+        ["log.local.retention.bytes"],
+        "How much would be kept locally of what is in remote storage; kept and shown, without effect: there is none."
+    ),
+    topic!(
+        "local.retention.ms",
+        Long,
+        Some("-2"),
+        AtLeast(-2),
+        ["log.local.retention.ms"],
+        "For how long records in remote storage would be kept locally as well; kept and shown, without effect: there is none."
+    ),
+    topic!(
         "max.compaction.lag.ms",
         Long,
         Some("9223372036854775807"),
@@ -214,6 +230,30 @@ pub(crate) static TOPIC_PROPERTIES: &[TopicDefinition] = &[
         Any,
         ["log.preallocate"],
         "Whether a new segment's file is made at its full size; kept and shown, without effect here."
+    ),
+    topic!(
+        "remote.log.copy.disable",
+        Boolean,
+        Some("false"),
+        Any,
+        [],
+        "Whether copying to remote storage would stop; kept and shown, without effect: there is none."
+    ),
+    topic!(
+        "remote.log.delete.on.disable",
+        Boolean,
+        Some("false"),
+        Any,
+        [],
+        "Whether records in remote storage would be deleted when it is switched off; kept and shown, without effect: there is none."
+    ),
+    topic!(
+        "remote.storage.enable",
+        Boolean,
+        Some("false"),
+        Any,
+        [],
+        "Whether old segments go to remote storage. There is none, so it cannot be true."
     ),
     topic!(
         "retention.bytes",
@@ -302,22 +342,13 @@ pub(crate) fn topic_property(name: &str) -> Option<&'static TopicDefinition> {
         .map(|at| &TOPIC_PROPERTIES[at])
 }
 
-/// Checks what is set for a topic and returns it as Kafka shows it.
-pub(crate) fn check_topic_overrides(overrides: &Values) -> Result<Values, ConfigError> {
-    overrides
-        .iter()
-        .map(|(name, value)| {
-            let topic = topic_property(name).ok_or_else(|| {
-                if let Some(near) = nearest(name, names()) {
-                    tracing::debug!(name, near, "unknown topic config");
-                }
-                ConfigError(format!("Unknown topic config name: {name}"))
-            })?;
-            Ok((name.clone(), topic.definition.check(value)?))
-        })
-        .collect()
-}
-
-fn names() -> impl Iterator<Item = &'static str> {
-    TOPIC_PROPERTIES.iter().map(|topic| topic.definition.name)
+/// Checks what is set for a topic. It is kept as it was written, as Kafka keeps it.
+pub(crate) fn check_topic_overrides(overrides: &Values) -> Result<(), ConfigError> {
+    for (name, value) in overrides {
+        match topic_property(name) {
+            Some(topic) => topic.definition.check(value)?,
+            None => return Err(ConfigError(format!("Unknown topic config name: {name}"))),
+        };
+    }
+    Ok(())
 }

@@ -116,8 +116,6 @@ static UNSUPPORTED: &[&str] = &[
     "log.flush.offset.checkpoint.interval.ms",
     "log.flush.start.offset.checkpoint.interval.ms",
     "log.initial.task.delay.ms",
-    "log.local.retention.bytes",
-    "log.local.retention.ms",
     "max.connection.creation.rate",
     "max.connections.per.ip.overrides",
     "metadata.log.dir",

@@ -20,10 +20,18 @@ pub(crate) struct Configs {
 impl Configs {
     /// Opens the tree.
     pub(crate) fn open(store: &Store, node_id: i32) -> Result<Self, StoreError> {
-        Ok(Self {
+        let configs = Self {
             tree: store.tree("configs")?,
             node_id,
-        })
+        };
+        if configs.tree.get(configs.key(false).as_bytes())?.is_none() {
+            // Kafka 4.1 formats a new cluster with this default set.
+            configs.put(
+                false,
+                &Values::from([("min.insync.replicas".to_owned(), "1".to_owned())]),
+            )?;
+        }
+        Ok(configs)
     }
 
     fn key(&self, of_broker: bool) -> String {

@@ -63,7 +63,11 @@ pub(super) fn read_all(targets: &[Target], max_bytes: usize, isolation: Isolatio
     let mut at_least_one_batch = true;
     let read = |target: &Target| {
         let found = match &target.place {
-            Err(error) => Found::error(*error),
+            // As Kafka has it: a list, though an empty one, where the partition is not there.
+            Err(error) => Found {
+                aborted: Some(Vec::new()),
+                ..Found::error(*error)
+            },
             Ok(place) => {
                 let limit = left.min(usize::try_from(target.wanted.max_bytes).unwrap_or(0));
                 read_one(&place.partition, &target.wanted, limit, at_least_one_batch, isolation)
