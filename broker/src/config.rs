@@ -246,7 +246,11 @@ pub(crate) fn broker_property(name: &str) -> Option<&'static Definition> {
 /// them.
 pub(crate) fn broker_synonyms(name: &'static str) -> Vec<&'static str> {
     const RETENTION: [&str; 3] = ["log.retention.ms", "log.retention.minutes", "log.retention.hours"];
-    if RETENTION.contains(&name) { RETENTION.to_vec() } else { vec![name] }
+    if RETENTION.contains(&name) {
+        RETENTION.to_vec()
+    } else {
+        vec![name]
+    }
 }
 
 /// A name of `known` that `wanted` may have meant: the nearest by edit distance, if it is near.
