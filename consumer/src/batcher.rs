@@ -114,14 +114,38 @@ pub struct Start {
     pub witness: Option<Witness>,
 }
 
-/// The message at an offset is another one than was written from there: the topic was made anew.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{source_name}: the message at offset {offset} is not the one that was written to the lake")]
-pub struct Replaced {
-    /// Topic and partition.
-    pub source_name: String,
-    /// The offset.
-    pub offset: i64,
+/// What became of a message.
+#[derive(Debug)]
+pub enum Pushed {
+    /// It is in its partition's open batch.
+    Kept,
+    /// It completed its partition's batch.
+    Cut(Cut),
+    /// It is of a partition that isn't taken up, or the witness, which is as it was.
+    PassedOver,
+    /// It is not kept yet, since offsets from `expected` on did not come; pushed again it is. Told only at
+    /// places where they may have been deleted before they were read, not for single ones, which are mostly a
+    /// transaction's markers.
+    Gap {
+        /// Topic and partition.
+        source: Source,
+        /// The offset that was due.
+        expected: i64,
+    },
+    /// It is at an offset before `next` that had been passed: the partition has begun anew.
+    Behind {
+        /// Topic and partition.
+        source: Source,
+        /// The offset that is due.
+        next: i64,
+    },
+    /// It is at the witness's offset and isn't the same message.
+    Replaced {
+        /// Topic and partition.
+        source: Source,
+        /// The offset that is due.
+        next: i64,
+    },
 }
 
 struct Partition {
@@ -129,6 +153,28 @@ struct Partition {
     next: i64,
     witness: Option<Witness>,
     open: Option<(Batch, Instant)>,
+    /// A message has come, so that the next offset is known. Before, what is missing was accounted for when
+    /// the partition was taken up.
+    seen: bool,
+}
+
+impl Partition {
+    fn expected(&self) -> i64 {
+        self.open.as_ref().map_or(self.next, |(batch, _)| batch.range().end)
+    }
+
+    #[cold]
+    fn behind(&mut self, record: &Record<'_>, expected: i64) -> Pushed {
+        let source = self.source.clone();
+        match self.witness.take_if(|witness| witness.offset == record.offset) {
+            Some(witness) if witness.checksum == record.checksum() => {
+                self.seen = true;
+                Pushed::PassedOver
+            }
+            Some(_) => Pushed::Replaced { source, next: expected },
+            None => Pushed::Behind { source, next: expected },
+        }
+    }
 }
 
 /// All open batches.
@@ -172,6 +218,7 @@ impl Batcher {
             next: start.next,
             witness: start.witness,
             open: None,
+            seen: false,
         });
         match self.partitions.get_mut(slot) {
             Some(free) => *free = partition,
@@ -184,11 +231,7 @@ impl Batcher {
         self.partitions.iter().flatten().map(|partition| &partition.source)
     }
 
-    /// Adds a message. One of a partition that isn't taken up, or before the partition's next offset, is
-    /// passed over: it is another consumer's, or written already.
-    ///
-    /// # Errors
-    /// [`Replaced`] when the message contradicts the partition's witness.
+    /// Adds a message, whose day `day` finds if it is kept.
     pub fn push(
         &mut self,
         topic: &str,
@@ -196,38 +239,44 @@ impl Batcher {
         record: Record<'_>,
         day: impl FnOnce(&Record<'_>) -> Option<i32>,
         now: Instant,
-    ) -> Result<Option<Cut>, Replaced> {
+    ) -> Pushed {
         let Some(slot) = self.slot(topic, partition) else {
-            return Ok(None);
+            return Pushed::PassedOver;
         };
         let Some(Some(partition)) = self.partitions.get_mut(slot) else {
-            return Ok(None);
+            return Pushed::PassedOver;
         };
-        if record.offset < partition.next {
-            if let Some(witness) = partition.witness.take_if(|witness| witness.offset == record.offset)
-                && witness.checksum != record.checksum()
-            {
-                return Err(Replaced {
-                    source_name: partition.source.to_string(),
-                    offset: record.offset,
-                });
-            }
-            return Ok(None);
+        let expected = partition.expected();
+        if record.offset < expected {
+            return partition.behind(&record, expected);
         }
-        let Partition { source, next, open, .. } = partition;
+        let Partition {
+            source,
+            next,
+            open,
+            seen,
+            ..
+        } = partition;
+        if record.offset > expected + 1 && *seen {
+            *seen = false;
+            return Pushed::Gap {
+                source: source.clone(),
+                expected,
+            };
+        }
+        *seen = true;
         let (batch, _) = open.get_or_insert_with(|| (Batch::new(source.clone(), *next), now));
         let before = batch.cost_bytes();
-        let day = day(&record);
-        batch.push(record, day);
+        batch.push(record, day(&record));
         self.open_bytes += batch.cost_bytes() - before;
         let cause = if batch.len() >= self.limits.records_max {
             Cause::Records
         } else if batch.values_bytes() >= self.limits.bytes_max {
             Cause::Bytes
         } else {
-            return Ok(None);
+            return Pushed::Kept;
         };
-        Ok(self.cut(slot, cause))
+        self.cut(slot, cause).map_or(Pushed::Kept, Pushed::Cut)
     }
 
     /// The largest batch, if the open ones together have reached their share of the memory. To be asked until

@@ -120,9 +120,10 @@ pub fn owner_key(lake: &S3Url, source: &Source) -> String {
     lake.key(&format!("_ledger/{}/owner", source.topic_name()))
 }
 
-/// The table that a topic is written to by default: its name, with what SQL would have to quote replaced.
+/// The table that a topic is written to by default: its name, with what SQL would have to quote replaced, and
+/// without the leading `_` that makes readers of a lake pass a folder over.
 pub fn table_of_topic(topic: &str) -> String {
-    topic
+    let name: String = topic
         .chars()
         .map(|c| c.to_ascii_lowercase())
         .map(|c| {
@@ -132,7 +133,11 @@ pub fn table_of_topic(topic: &str) -> String {
                 '_'
             }
         })
-        .collect()
+        .collect();
+    match name.trim_start_matches('_') {
+        "" => "t".to_owned(),
+        name => name.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -171,5 +176,6 @@ mod tests {
     #[test]
     fn a_topics_table_needs_no_quotes() {
         assert_eq!(table_of_topic("Market.ticks-v2"), "market_ticks_v2");
+        assert_eq!(table_of_topic("__consumer_offsets"), "consumer_offsets");
     }
 }

@@ -70,7 +70,16 @@ proptest! {
                     next[at] = offset + 1;
                     let value = vec![b'x'; size];
                     let record = Record { offset, timestamp_ms: 0, value: Some(&value) };
-                    cuts.extend(batcher.push("t", partition, record, |_| Some(0), now).unwrap());
+                    let mut got = batcher.push("t", partition, record, |_| Some(0), now);
+                    if let Pushed::Gap { expected, .. } = got {
+                        prop_assert!(gap > 1 && expected == offset - gap);
+                        got = batcher.push("t", partition, record, |_| Some(0), now);
+                    }
+                    match got {
+                        Pushed::Cut(cut) => cuts.push(cut),
+                        Pushed::Kept => {}
+                        other => prop_assert!(false, "{:?}", other),
+                    }
                     pushed[at].push(offset);
                     while let Some(cut) = batcher.relieve() {
                         prop_assert_eq!(cut.cause, Cause::Memory);
@@ -131,12 +140,10 @@ fn the_largest_is_cut_first() {
                 timestamp_ms: 0,
                 value: Some(&value),
             };
-            assert!(
-                batcher
-                    .push("t", partition, record, |_| Some(0), now)
-                    .unwrap()
-                    .is_none()
-            );
+            assert!(matches!(
+                batcher.push("t", partition, record, |_| Some(0), now),
+                Pushed::Kept
+            ));
         }
     }
     assert_eq!(batcher.relieve().unwrap().batch.range().source.partition, 1);
@@ -163,12 +170,29 @@ fn what_is_written_or_not_ours_is_passed_over() {
             witness: Some(witness),
         },
     );
-    assert!(batcher.push("t", 1, record, |_| Some(0), now).unwrap().is_none());
-    assert!(batcher.push("u", 0, record, |_| Some(0), now).unwrap().is_none());
-    assert!(batcher.push("t", 0, record, |_| Some(0), now).unwrap().is_none());
+    assert!(matches!(
+        batcher.push("t", 1, record, |_| Some(0), now),
+        Pushed::PassedOver
+    ));
+    assert!(matches!(
+        batcher.push("u", 0, record, |_| Some(0), now),
+        Pushed::PassedOver
+    ));
+    assert!(matches!(
+        batcher.push("t", 0, record, |_| Some(0), now),
+        Pushed::PassedOver
+    ));
     assert!(batcher.stop().is_empty());
     let later = Record { offset: 12, ..record };
-    batcher.push("t", 0, later, |_| Some(0), now).unwrap();
+    assert!(matches!(
+        batcher.push("t", 0, later, |_| Some(0), now),
+        Pushed::Gap { expected: 10, .. }
+    ));
+    assert!(matches!(batcher.push("t", 0, later, |_| Some(0), now), Pushed::Kept));
+    assert!(matches!(
+        batcher.push("t", 0, later, |_| Some(0), now),
+        Pushed::Behind { next: 13, .. }
+    ));
     let cuts = batcher.stop();
     assert_eq!((cuts[0].batch.range().start, cuts[0].batch.range().end), (10, 13));
 }
@@ -192,6 +216,6 @@ fn a_topic_made_anew_is_noticed() {
             witness: Some(witness),
         },
     );
-    let replaced = batcher.push("t", 0, record, |_| Some(0), Instant::now()).unwrap_err();
-    assert_eq!(replaced.offset, 9);
+    let pushed = batcher.push("t", 0, record, |_| Some(0), Instant::now());
+    assert!(matches!(pushed, Pushed::Replaced { next: 10, .. }), "{pushed:?}");
 }

@@ -1,0 +1,267 @@
+//! What a user can ask of the sink.
+
+use std::time::Duration;
+
+use tickertape_client::{KafkaOptions, UsageError, s3::S3Options, s3::S3Url};
+
+use crate::{
+    date::{DateRule, PartitionBy},
+    decode::{OnNewType, Rules},
+    encode::Encoding,
+    names::{Format, table_of_topic},
+};
+
+/// What happens when messages were deleted from Kafka before they could be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnLost {
+    /// Their range is named and counted, and the sink goes on behind them.
+    #[default]
+    Continue,
+    /// Their range is named and the sink stops.
+    Stop,
+}
+
+/// The options of `tickertape consume`.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct ConsumeOptions {
+    /// The topic to read; may be repeated
+    #[arg(
+        long = "topic",
+        short = 't',
+        value_name = "TOPIC",
+        required = true,
+        value_delimiter = ','
+    )]
+    pub topics: Vec<String>,
+
+    /// Where tables are written: each becomes a folder below it
+    #[arg(long, value_name = "s3://BUCKET/PREFIX")]
+    pub to: S3Url,
+
+    /// How rows are stored
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+
+    /// The table's name, with a single topic [default: the topic's, in lower case, `_` for other characters]
+    #[arg(long, value_name = "NAME")]
+    pub table: Option<String>,
+
+    /// The consumer group; sinks of one group share the partitions
+    #[arg(long, value_name = "NAME", default_value = "tickertape-sink")]
+    pub group: String,
+
+    /// Write a batch when it has this many messages
+    #[arg(long, value_name = "N", default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_records: u64,
+
+    /// Write a batch when its messages are this large
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = parse_size)]
+    pub max_bytes: usize,
+
+    /// Write a batch when its first message has waited this long
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub max_age: Duration,
+
+    /// Memory for all batches together, open or being written; consumption pauses at this limit
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse_size)]
+    pub memory: usize,
+
+    /// Whether the folder is the event's own date or that of the record's timestamp
+    #[arg(long, value_enum, default_value_t)]
+    pub partition_by: PartitionBy,
+
+    /// The fields that hold the event's date or time, first one first; the first is stored as a timestamp
+    #[arg(long = "date-field", value_name = "FIELD", value_delimiter = ',', default_values = DATE_FIELDS)]
+    pub date_fields: Vec<String>,
+
+    /// What becomes of a value that doesn't have its column's type
+    #[arg(long, value_enum, default_value_t)]
+    pub on_new_type: OnNewType,
+
+    /// What to do when messages were deleted from Kafka before they were written
+    #[arg(long, value_enum, default_value_t)]
+    pub on_lost: OnLost,
+
+    /// To be raised when a topic was deleted and made anew, so that its offsets don't meet those before
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub epoch: u32,
+
+    /// Where Kafka is.
+    #[command(flatten)]
+    pub kafka: KafkaOptions,
+
+    /// Where the store is.
+    #[command(flatten)]
+    pub s3: S3Options,
+}
+
+const DATE_FIELDS: [&str; 2] = ["event_time", "date"];
+
+const EXAMPLES: &str = "\
+Examples:
+  Everything on this machine (tickertape broker, tickertape s3):
+    tickertape consume --topic ticks --to s3://lake/market --s3-endpoint http://127.0.0.1:9000
+
+  Apache Kafka and Amazon S3, with the credentials of the environment, a profile or the instance:
+    tickertape consume -b b-1.example.com:9094 -X security.protocol=SSL --topic ticks,bars \\
+      --to s3://my-lake/market --region eu-central-1 --max-age 5m --memory 1GiB
+
+Objects are named <prefix>/<table>/dt=YYYY-MM-DD/<topic>-<partition>-<start>-<end>.parquet. What is not a JSON
+object goes to <prefix>/_rejected/<table>/ with the reason. Offsets are committed when both are written.";
+
+impl ConsumeOptions {
+    /// The defaults, for these topics.
+    pub fn new(kafka: KafkaOptions, s3: S3Options, topics: Vec<String>, to: S3Url) -> Self {
+        Self {
+            topics,
+            to,
+            format: Format::default(),
+            table: None,
+            group: "tickertape-sink".to_owned(),
+            max_records: 500_000,
+            max_bytes: 64 << 20,
+            max_age: Duration::from_secs(30),
+            memory: 256 << 20,
+            partition_by: PartitionBy::default(),
+            date_fields: DATE_FIELDS.map(str::to_owned).to_vec(),
+            on_new_type: OnNewType::default(),
+            on_lost: OnLost::default(),
+            epoch: 0,
+            kafka,
+            s3,
+        }
+    }
+
+    /// The group in force: `-X group.id=…` wins, as every `-X` does.
+    pub fn group(&self) -> &str {
+        self.kafka.property("group.id").unwrap_or(&self.group)
+    }
+
+    /// How a topic's messages become objects.
+    pub(crate) fn encoding(&self, topic: &str) -> Encoding {
+        Encoding {
+            table: self.table.clone().unwrap_or_else(|| table_of_topic(topic)),
+            format: self.format,
+            dates: DateRule {
+                by: self.partition_by,
+                fields: self.date_fields.clone(),
+            },
+            rules: Rules {
+                on_new_type: self.on_new_type,
+                time_fields: self.date_fields.first().cloned().into_iter().collect(),
+            },
+        }
+    }
+
+    /// What clap can't see in one option alone.
+    pub(crate) fn check(&self) -> Result<(), UsageError> {
+        if let Some(table) = &self.table {
+            if self.topics.len() > 1 {
+                return Err(UsageError::new("--table names one table, so it goes with one --topic"));
+            }
+            if table.is_empty() || table.starts_with(['_', '.']) || *table != table_of_topic(table) {
+                return Err(UsageError::new(format!(
+                    "--table {table}: a table's name is made of a-z, 0-9 and _, and does not begin with _"
+                )));
+            }
+        }
+        for (at, topic) in self.topics.iter().enumerate() {
+            let table = table_of_topic(topic);
+            let same = self.topics[..at].iter().find(|other| table_of_topic(other) == table);
+            if let Some(same) = same.filter(|_| self.table.is_none()) {
+                return Err(UsageError::new(format!(
+                    "the topics {same} and {topic} would share the table {table}"
+                )));
+            }
+        }
+        let partition_by_nothing = self.date_fields.iter().all(String::is_empty);
+        if self.partition_by == PartitionBy::Event && partition_by_nothing {
+            return Err(UsageError::new("--partition-by event needs a --date-field"));
+        }
+        Ok(())
+    }
+}
+
+/// `256MiB`, `1GB`, `4096`.
+fn parse_size(text: &str) -> Result<usize, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let factor: usize = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        _ => return Err("a size is a number with KiB, MiB, GiB, kB, MB or GB".to_owned()),
+    };
+    let number: usize = number.parse().map_err(|_| "a size begins with a number".to_owned())?;
+    number
+        .checked_mul(factor)
+        .filter(|size| *size > 0)
+        .ok_or_else(|| "a size of that kind cannot be".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Parser, error::ErrorKind};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        options: ConsumeOptions,
+    }
+
+    fn parse(arguments: &[&str]) -> Result<ConsumeOptions, clap::Error> {
+        Command::try_parse_from(["test"].iter().chain(arguments)).map(|command| command.options)
+    }
+
+    #[test]
+    fn options_parse_with_the_defaults_of_new() {
+        let parsed = parse(&["--topic", "ticks,bars", "--to", "s3://lake/market"]).unwrap();
+        let to = "s3://lake/market".parse().unwrap();
+        let made = ConsumeOptions::new(
+            KafkaOptions::default(),
+            S3Options::default(),
+            vec!["ticks".into(), "bars".into()],
+            to,
+        );
+        let without_environment = |options: &ConsumeOptions| {
+            let mut options = options.clone();
+            options.s3 = S3Options::default();
+            format!("{options:?}")
+        };
+        assert_eq!(without_environment(&parsed), without_environment(&made));
+        assert_eq!(
+            parse(&["--to", "s3://lake"]).unwrap_err().kind(),
+            ErrorKind::MissingRequiredArgument
+        );
+        assert_eq!(
+            parse(&["--topic", "t", "--to", "lake"]).unwrap_err().kind(),
+            ErrorKind::ValueValidation
+        );
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(parse_size("256MiB"), Ok(256 << 20));
+        assert_eq!(parse_size("1 GB"), Ok(1_000_000_000));
+        assert_eq!(parse_size("4096"), Ok(4096));
+        for text in ["", "MiB", "1.5GiB", "5 apples", "0", "99999999999GiB"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_named() {
+        let error = |arguments: &[&str]| parse(arguments).unwrap().check().unwrap_err().to_string();
+        let to = ["--to", "s3://lake"];
+        assert!(error(&[&to[..], &["--topic", "a,b", "--table", "t"]].concat()).contains("--table"));
+        assert!(error(&[&to[..], &["--topic", "a", "--table", "_ledger"]].concat()).contains("_ledger"));
+        assert!(error(&[&to[..], &["--topic", "a.b,a-b"]].concat()).contains("a.b and a-b"));
+    }
+}

@@ -1,0 +1,188 @@
+//! From options to a sink that runs: what can be wrong is found before the first message is taken.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use rdkafka::{
+    ClientConfig,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer},
+};
+use tickertape_client::{creation_error, wait_for_broker};
+use tokio::{runtime::Handle, sync::oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    batcher::Limits,
+    ledger::Claimant,
+    names::Source,
+    options::ConsumeOptions,
+    recover::Recovery,
+    registrar::Registrar,
+    schema::TableSchema,
+    sink::Sink,
+    stats::{Stats, Summary},
+    store::{Attempt, Store},
+    writer::{Table, Writer},
+};
+
+/// Consumes until `shutdown`, then writes what is open and commits it. `stats` counts while it runs.
+///
+/// # Errors
+/// A `UsageError` for what the user has to mend: an unknown topic or bucket, with the nearest; a property that
+/// cannot be; a lake that another group writes. Anything else that waiting for `--timeout` didn't mend. What
+/// was written by then is whole, and a later run goes on behind it.
+pub async fn run(
+    options: ConsumeOptions,
+    catalog: Option<Arc<dyn Registrar>>,
+    shutdown: CancellationToken,
+    stats: Arc<Stats>,
+) -> anyhow::Result<Summary> {
+    options.check()?;
+    let config = consumer_config(&options)?;
+    let client = options.s3.client().await?;
+    // Waiting before the first message is given up by the user's stop; afterwards a stop means to finish.
+    let finding = Store::new(
+        client.clone(),
+        options.to.clone(),
+        options.kafka.timeout,
+        shutdown.clone(),
+    );
+    let Some(tables) = prepare(&options, catalog.as_ref(), &finding, &shutdown).await? else {
+        return Ok(Summary::default());
+    };
+    let store = Store::new(
+        client,
+        options.to.clone(),
+        options.kafka.timeout,
+        CancellationToken::new(),
+    );
+    let claimant = Claimant {
+        group: options.group().to_owned(),
+        owner: owner(),
+    };
+    let writer = Arc::new(Writer::new(store, catalog, claimant, tables, stats.clone()));
+    let recovery = Recovery {
+        writer: writer.clone(),
+        stats,
+        runtime: Handle::current(),
+        config: reader_config(&config),
+        timeout: options.kafka.timeout,
+        on_lost: options.on_lost,
+    };
+    let sink = Sink::new(limits(&options), recovery, options.epoch, revoke_max(&options));
+    let (done, outcome) = oneshot::channel();
+    let consume = move || {
+        // Nobody listens any more if the caller has gone.
+        let _ = done.send(consume(&config, sink, &options.topics, &shutdown));
+    };
+    std::thread::Builder::new().name("sink".to_owned()).spawn(consume)?;
+    outcome.await??;
+    Ok(writer.summary())
+}
+
+fn consume(config: &ClientConfig, sink: Sink, topics: &[String], stop: &CancellationToken) -> anyhow::Result<()> {
+    let consumer: BaseConsumer<Sink> = config.create_with_context(sink).map_err(creation_error)?;
+    let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+    consumer.subscribe(&topics)?;
+    Sink::run(&consumer, stop)
+}
+
+/// Waits for store and broker, and looks whether what is asked for is there. `None` if asked to stop
+/// meanwhile.
+async fn prepare(
+    options: &ConsumeOptions,
+    catalog: Option<&Arc<dyn Registrar>>,
+    store: &Store,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Option<HashMap<String, Arc<Table>>>> {
+    store.check_bucket().await?;
+    let Some(cluster) = wait_for_broker(&options.kafka, shutdown).await? else {
+        return Ok(None);
+    };
+    let ledger = crate::ledger::Ledger::new(store.clone());
+    let mut tables = HashMap::new();
+    for topic in &options.topics {
+        cluster.require_topic(topic)?;
+        let source = Source {
+            topic: topic.as_str().into(),
+            partition: 0,
+            epoch: options.epoch,
+        };
+        ledger.reserve(&source, options.group()).await?;
+        let encoding = options.encoding(topic);
+        let mut schema = TableSchema::default();
+        if let Some(catalog) = catalog {
+            let table = &encoding.table;
+            let ask = || async {
+                catalog
+                    .table_schema(table)
+                    .await
+                    .map_err(|error| Attempt::Again(format!("{error:#}")))
+            };
+            if let Some(known) = store.patiently(&format!("look up the table {table}"), ask).await? {
+                schema = TableSchema::from_arrow(&known);
+            }
+        }
+        tables.insert(topic.clone(), Arc::new(Table::new(encoding, schema)));
+    }
+    Ok(Some(tables))
+}
+
+fn consumer_config(options: &ConsumeOptions) -> anyhow::Result<ClientConfig> {
+    // What librdkafka fetches ahead is memory too.
+    let ahead = (options.memory / 8 / 1024).clamp(1_024, 65_536).to_string();
+    let mut config = options.kafka.client_config(&[
+        ("group.id", options.group()),
+        ("auto.offset.reset", "earliest"),
+        ("isolation.level", "read_committed"),
+        ("queued.max.messages.kbytes", &ahead),
+        ("statistics.interval.ms", "1000"),
+        ("topic.metadata.refresh.interval.ms", "10000"),
+        ("reconnect.backoff.max.ms", "1000"),
+    ])?;
+    // Not for the user to change: they are what "written" means.
+    config
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false");
+    config
+        .set("enable.partition.eof", "false")
+        .set_log_level(RDKafkaLogLevel::Info);
+    Ok(config)
+}
+
+/// For reading a range again: without the group's part, and told of the end.
+fn reader_config(config: &ClientConfig) -> ClientConfig {
+    let mut config = config.clone();
+    config
+        .set("enable.partition.eof", "true")
+        .set("statistics.interval.ms", "0");
+    config
+}
+
+fn limits(options: &ConsumeOptions) -> Limits {
+    Limits {
+        records_max: usize::try_from(options.max_records).unwrap_or(usize::MAX),
+        // A column's text has offsets of 32 bits.
+        bytes_max: options.max_bytes.min(512 << 20),
+        age_max: options.max_age,
+        memory_max: options.memory,
+    }
+}
+
+/// Half of the time after which the group goes on without a member that doesn't answer.
+fn revoke_max(options: &ConsumeOptions) -> Duration {
+    let interval = options
+        .kafka
+        .property("max.poll.interval.ms")
+        .and_then(|text| text.parse().ok());
+    Duration::from_millis(interval.unwrap_or(300_000) / 2)
+}
+
+fn owner() -> String {
+    let host = std::env::var("HOSTNAME").or_else(|_| std::fs::read_to_string("/etc/hostname"));
+    format!(
+        "process {} on {}",
+        std::process::id(),
+        host.as_deref().unwrap_or("a host without a name").trim()
+    )
+}

@@ -1,0 +1,507 @@
+//! The sink itself: one thread that consumes and cuts, tasks that write.
+//!
+//! The consuming thread owns everything that librdkafka calls back into; no call of its ever waits for the
+//! store except where a partition is taken up or given away, when there is nothing else to do. Offsets are
+//! committed only for what is written and registered. See [`crate::ledger`] for why no row can be doubled.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, Sender, channel},
+    },
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    ClientContext, Message, Offset, Statistics, TopicPartitionList,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    message::BorrowedMessage,
+    types::RDKafkaRespErr,
+};
+use tokio::{runtime::Handle, sync::oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    batch::{Record, day_or_rejected},
+    batcher::{Batcher, Cut, Limits, Pushed},
+    clock::now,
+    names::{Range, Source},
+    recover::{Place, Recovery, made_anew, note},
+    stats::Stats,
+    writer::{Table, WriteError, Writer},
+};
+
+/// How many messages are taken before anything else is looked at.
+const BURST: usize = 256;
+/// How long to wait for a message before looking at the rest.
+const POLL: Duration = Duration::from_millis(25);
+
+/// What the consuming thread and librdkafka's calls into it share.
+pub(crate) struct Sink {
+    state: Mutex<State>,
+    outcomes: Mutex<Receiver<Outcome>>,
+    outcome_sender: Sender<Outcome>,
+    pub(crate) recovery: Recovery,
+    writer: Arc<Writer>,
+    stats: Arc<Stats>,
+    runtime: Handle,
+    epoch: u32,
+    timeout: Duration,
+    /// How long giving partitions away may take before the group would go on without us.
+    revoke_max: Duration,
+}
+
+struct State {
+    batcher: Batcher,
+    /// Per partition, what tells that its last batch is written.
+    tails: HashMap<Source, oneshot::Receiver<()>>,
+    /// Per partition, how many batches are being written.
+    pending: HashMap<Source, usize>,
+    /// Written and not committed yet.
+    to_commit: HashMap<Source, Range>,
+    paused: bool,
+    /// The sink ends: nothing more is written.
+    closing: bool,
+    failed: Option<anyhow::Error>,
+    /// Since when no broker is connected.
+    away_since: Option<Instant>,
+}
+
+struct Outcome {
+    source: Source,
+    result: Result<Range, WriteError>,
+}
+
+impl Sink {
+    pub(crate) fn new(limits: Limits, recovery: Recovery, epoch: u32, revoke_max: Duration) -> Self {
+        let (outcome_sender, outcomes) = channel();
+        let state = State {
+            batcher: Batcher::new(limits),
+            tails: HashMap::new(),
+            pending: HashMap::new(),
+            to_commit: HashMap::new(),
+            paused: false,
+            closing: false,
+            failed: None,
+            away_since: None,
+        };
+        Self {
+            state: Mutex::new(state),
+            outcomes: Mutex::new(outcomes),
+            outcome_sender,
+            writer: recovery.writer.clone(),
+            stats: recovery.stats.clone(),
+            runtime: recovery.runtime.clone(),
+            timeout: recovery.timeout,
+            recovery,
+            epoch,
+            revoke_max,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn submit(&self, state: &mut State, cuts: impl IntoIterator<Item = Cut>) {
+        for cut in cuts {
+            let source = cut.batch.range().source.clone();
+            let (written, tail) = oneshot::channel();
+            let before = state.tails.insert(source.clone(), tail);
+            *state.pending.entry(source.clone()).or_default() += 1;
+            let (writer, outcomes) = (self.writer.clone(), self.outcome_sender.clone());
+            self.runtime.spawn(async move {
+                let result = writer.write(cut, before).await;
+                if result.is_ok() {
+                    // Nobody waits if there is no batch behind this one.
+                    let _ = written.send(());
+                } else {
+                    drop(written);
+                }
+                // The receiver is there as long as the sink is.
+                let _ = outcomes.send(Outcome { source, result });
+            });
+        }
+    }
+
+    /// Takes what has been written meanwhile, waiting for the first for up to `wait`. Returns the partitions
+    /// that another sink has taken.
+    fn collect(&self, state: &mut State, wait: Duration) -> Vec<Source> {
+        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fenced = Vec::new();
+        let mut next = if wait.is_zero() {
+            outcomes.try_recv().ok()
+        } else {
+            outcomes.recv_timeout(wait).ok()
+        };
+        while let Some(Outcome { source, result }) = next {
+            if let Some(pending) = state.pending.get_mut(&source) {
+                *pending -= 1;
+                if *pending == 0 {
+                    state.pending.remove(&source);
+                }
+            }
+            match result {
+                Ok(range) => drop(state.to_commit.insert(source, range)),
+                Err(WriteError::Abandoned) => {}
+                Err(error @ WriteError::Fenced { .. }) => {
+                    tracing::warn!("{error}; taking the partition up again behind it");
+                    fenced.push(source);
+                }
+                Err(WriteError::Failed(error)) => drop(state.failed.get_or_insert(error)),
+            }
+            next = outcomes.try_recv().ok();
+        }
+        fenced
+    }
+
+    /// Commits what is written, of the partitions that are ours.
+    fn commit(&self, consumer: &BaseConsumer<Self>, state: &mut State, ours: &[Source], mode: CommitMode) {
+        let mut offsets = TopicPartitionList::new();
+        for (source, range) in state.to_commit.drain() {
+            if !ours.contains(&source) {
+                continue;
+            }
+            let mut offset = offsets.add_partition(&source.topic, source.partition);
+            offset.set_metadata(note(range.start));
+            if let Err(error) = offset.set_offset(Offset::Offset(range.end)) {
+                tracing::warn!("{source}: {error}");
+            }
+        }
+        if offsets.count() == 0 {
+            return;
+        }
+        // Not fatal: the ledger knows, and the next commit says more.
+        if let Err(error) = consumer.commit(&offsets, mode) {
+            tracing::warn!("offsets not committed ({error}); the ledger has them");
+        }
+    }
+
+    fn assigned(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> anyhow::Result<()> {
+        let sources = self.sources(partitions);
+        for source in &sources {
+            tracing::info!("{source}: taken up");
+        }
+        let places = self.recovery.places(consumer, sources)?;
+        let mut assignment = TopicPartitionList::with_capacity(places.len());
+        let mut state = self.state();
+        for Place { source, start, from } in places {
+            assignment.add_partition_offset(&source.topic, source.partition, from)?;
+            state.tails.remove(&source);
+            state.batcher.assign(source, start);
+        }
+        state.paused = false;
+        Stats::set(&self.stats.partitions, state.batcher.assigned().count() as u64);
+        drop(state);
+        match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_assign(&assignment)?,
+            _ => consumer.assign(&assignment)?,
+        }
+        Ok(())
+    }
+
+    fn revoked(&self, consumer: &BaseConsumer<Self>, partitions: &TopicPartitionList) -> anyhow::Result<()> {
+        let sources = self.sources(partitions);
+        let mut state = self.state();
+        if state.closing {
+            state.batcher.forget(&sources);
+        } else if consumer.assignment_lost() {
+            // Others have them already: what is open is theirs to write.
+            tracing::warn!("{} partitions lost to the group", sources.len());
+            state.batcher.forget(&sources);
+        } else {
+            let cuts = state.batcher.revoke(&sources);
+            self.submit(&mut state, cuts);
+            let until = now() + self.revoke_max;
+            while state.failed.is_none() && sources.iter().any(|source| state.pending.contains_key(source)) {
+                let left = until.saturating_duration_since(now());
+                if left.is_zero() {
+                    tracing::warn!("partitions given away before their batches were written; the next owner does it");
+                    break;
+                }
+                self.collect(&mut state, left);
+            }
+            self.commit(consumer, &mut state, &sources, CommitMode::Sync);
+        }
+        for source in &sources {
+            state.tails.remove(source);
+            state.to_commit.remove(source);
+            tracing::info!("{source}: given up");
+        }
+        Stats::set(&self.stats.partitions, state.batcher.assigned().count() as u64);
+        drop(state);
+        match consumer.rebalance_protocol() {
+            RebalanceProtocol::Cooperative => consumer.incremental_unassign(partitions)?,
+            _ => consumer.unassign()?,
+        }
+        Ok(())
+    }
+
+    fn sources(&self, partitions: &TopicPartitionList) -> Vec<Source> {
+        let source = |topic: &str, partition| Source {
+            topic: topic.into(),
+            partition,
+            epoch: self.epoch,
+        };
+        partitions
+            .elements()
+            .iter()
+            .map(|element| source(element.topic(), element.partition()))
+            .collect()
+    }
+
+    /// Consumes until asked to stop; then writes what is open.
+    ///
+    /// # Errors
+    /// The first thing that can't be mended by waiting. What was written stays; nothing more is committed.
+    pub(crate) fn run(consumer: &BaseConsumer<Self>, stop: &CancellationToken) -> anyhow::Result<()> {
+        let sink = consumer.context().clone();
+        let ended = sink.consume(consumer, stop);
+        // Leaving the group gives the partitions away once more, and there is nothing to do about it then.
+        sink.state().closing = true;
+        ended
+    }
+
+    fn consume(&self, consumer: &BaseConsumer<Self>, stop: &CancellationToken) -> anyhow::Result<()> {
+        let sink = self;
+        let mut intake = Intake {
+            sink: &sink,
+            table: None,
+        };
+        let mut looked = now();
+        while !stop.is_cancelled() {
+            intake.burst(consumer)?;
+            let time = now();
+            let mut state = sink.state();
+            if state.paused || time - looked >= POLL {
+                looked = time;
+                let due = state.batcher.due(time);
+                sink.submit(&mut state, due);
+                drop(state);
+                sink.look_after(consumer)?;
+            }
+        }
+        sink.stop(consumer)
+    }
+
+    /// All that isn't taking messages.
+    fn look_after(&self, consumer: &BaseConsumer<Self>) -> anyhow::Result<()> {
+        let mut state = self.state();
+        let wait = if state.paused { POLL } else { Duration::ZERO };
+        let fenced = self.collect(&mut state, wait);
+        if let Some(failed) = state.failed.take() {
+            return Err(failed);
+        }
+        if let Some(since) = state.away_since.filter(|since| now() - *since > self.timeout) {
+            let away = humantime::format_duration(Duration::from_secs((now() - since).as_secs())).to_string();
+            anyhow::bail!("Kafka has been away for {away} (--timeout)");
+        }
+        let ours: Vec<Source> = state.batcher.assigned().cloned().collect();
+        if !state.to_commit.is_empty() {
+            self.commit(consumer, &mut state, &ours, CommitMode::Async);
+        }
+        Stats::set(&self.stats.memory_bytes, state.batcher.used_bytes() as u64);
+        if state.paused && state.batcher.has_room() {
+            consumer.resume(&consumer.assignment()?)?;
+            state.paused = false;
+        }
+        drop(state);
+        for source in fenced {
+            if ours.contains(&source) {
+                self.take_up_again(consumer, source)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// After a lost race for a partition that the group still says is ours.
+    fn take_up_again(&self, consumer: &BaseConsumer<Self>, source: Source) -> anyhow::Result<()> {
+        let mut state = self.state();
+        state.batcher.forget(std::slice::from_ref(&source));
+        state.tails.remove(&source);
+        drop(state);
+        for Place { source, start, from } in self.recovery.places(consumer, vec![source])? {
+            consumer.seek(&source.topic, source.partition, from, self.timeout)?;
+            self.state().batcher.assign(source, start);
+        }
+        Ok(())
+    }
+
+    /// Writes and commits everything that is open.
+    fn stop(&self, consumer: &BaseConsumer<Self>) -> anyhow::Result<()> {
+        let mut state = self.state();
+        let cuts = state.batcher.stop();
+        self.submit(&mut state, cuts);
+        while state.failed.is_none() && !state.pending.is_empty() {
+            self.collect(&mut state, Duration::from_secs(1));
+        }
+        let ours: Vec<Source> = state.batcher.assigned().cloned().collect();
+        self.commit(consumer, &mut state, &ours, CommitMode::Sync);
+        state.batcher.forget(&ours);
+        state.failed.take().map_or(Ok(()), Err)
+    }
+}
+
+/// Messages on their way into the batcher.
+struct Intake<'a> {
+    sink: &'a Sink,
+    /// The table of the topic that the last message was of.
+    table: Option<(String, Arc<Table>)>,
+}
+
+impl Intake<'_> {
+    fn burst(&mut self, consumer: &BaseConsumer<Sink>) -> anyhow::Result<()> {
+        let time = now();
+        let mut wait = if self.sink.state().paused { Duration::ZERO } else { POLL };
+        let (mut messages, mut bytes) = (0, 0);
+        for _ in 0..BURST {
+            match consumer.poll(std::mem::take(&mut wait)) {
+                None => break,
+                Some(Ok(message)) => {
+                    messages += 1;
+                    bytes += message.payload_len() as u64;
+                    self.take(consumer, &message, time)?;
+                }
+                Some(Err(error)) => self.error(&error)?,
+            }
+        }
+        Stats::add(&self.sink.stats.consumed, messages);
+        Stats::add(&self.sink.stats.consumed_bytes, bytes);
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        consumer: &BaseConsumer<Sink>,
+        message: &BorrowedMessage<'_>,
+        time: Instant,
+    ) -> anyhow::Result<()> {
+        let topic = message.topic();
+        if self.table.as_ref().is_none_or(|(of, _)| of != topic) {
+            self.table = self
+                .sink
+                .writer
+                .table(topic)
+                .map(|table| (topic.to_owned(), table.clone()));
+        }
+        let Some((_, table)) = &self.table else { return Ok(()) };
+        let timestamp_ms = message.timestamp().to_millis().unwrap_or(-1);
+        let record = Record {
+            offset: message.offset(),
+            timestamp_ms,
+            value: message.payload(),
+        };
+        let day = |record: &Record<'_>| day_or_rejected(table.encoding.dates.day_of(record.value, record.timestamp_ms));
+        let mut state = self.sink.state();
+        let mut pushed = state.batcher.push(topic, message.partition(), record, day, time);
+        if let Pushed::Gap { source, expected } = pushed {
+            drop(state);
+            self.gap(consumer, &source, expected, record.offset)?;
+            state = self.sink.state();
+            pushed = state.batcher.push(topic, message.partition(), record, day, time);
+        }
+        match pushed {
+            Pushed::Gap { .. } | Pushed::PassedOver => return Ok(()),
+            Pushed::Kept => {}
+            Pushed::Cut(cut) => self.sink.submit(&mut state, [cut]),
+            Pushed::Behind { source, next } | Pushed::Replaced { source, next } => {
+                let found = format!("the message at offset {} is another one", record.offset);
+                return Err(made_anew(&source, next, &found));
+            }
+        }
+        while let Some(cut) = state.batcher.relieve() {
+            self.sink.submit(&mut state, [cut]);
+        }
+        if !state.paused && state.batcher.is_full() {
+            state.paused = true;
+            Stats::add(&self.sink.stats.pauses, 1);
+            drop(state);
+            consumer.pause(&consumer.assignment()?)?;
+        }
+        Ok(())
+    }
+
+    /// Offsets that didn't come: compacted, a transaction's markers, or deleted before we read them.
+    fn gap(&self, consumer: &BaseConsumer<Sink>, source: &Source, expected: i64, came: i64) -> anyhow::Result<()> {
+        match consumer.fetch_watermarks(&source.topic, source.partition, Duration::from_secs(5)) {
+            Ok((low, _)) => self.sink.recovery.note_lost(source, expected, low.min(came)),
+            Err(error) => {
+                tracing::warn!(
+                    "{source}: offsets [{expected}, {came}) did not come, and Kafka doesn't say why ({error})"
+                );
+                Ok(())
+            }
+        }
+    }
+
+    fn error(&self, error: &KafkaError) -> anyhow::Result<()> {
+        match error {
+            KafkaError::MessageConsumptionFatal(code) => anyhow::bail!("Kafka: {code}"),
+            KafkaError::MessageConsumption(
+                code @ (RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed),
+            ) => anyhow::bail!("Kafka: {code}"),
+            error => {
+                tracing::warn!("Kafka: {error}");
+                Ok(())
+            }
+        }
+    }
+}
+
+impl ClientContext for Sink {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // What matters of it comes as an error too, and is said there.
+        tracing::debug!(target: "librdkafka", "{level:?} {facility} {message}");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if let KafkaError::Global(RDKafkaErrorCode::AllBrokersDown) = error {
+            let since = &mut self.state().away_since;
+            if since.is_none() {
+                let timeout = humantime::format_duration(self.timeout);
+                tracing::warn!("Kafka is away; waiting for it for up to {timeout}");
+                *since = Some(now());
+            }
+        } else {
+            tracing::debug!("Kafka: {error}: {reason}");
+        }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let partitions = statistics.topics.values().flat_map(|topic| topic.partitions.values());
+        let lag: i64 = partitions.map(|partition| partition.consumer_lag.max(0)).sum();
+        Stats::set(&self.stats.lag, lag.unsigned_abs());
+        let connected = statistics
+            .brokers
+            .values()
+            .any(|broker| broker.nodeid >= 0 && broker.state == "UP");
+        if connected && self.state().away_since.take().is_some() {
+            tracing::info!("Kafka is back");
+        }
+    }
+}
+
+impl ConsumerContext for Sink {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, error: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        let done = match error {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assigned(consumer, partitions),
+            _ => self.revoked(consumer, partitions),
+        };
+        if let Err(error) = done {
+            self.state().failed.get_or_insert(error);
+            // librdkafka waits for an answer to its question in any case.
+            if let Err(error) = consumer.unassign() {
+                tracing::debug!("unassign: {error}");
+            }
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        if let Err(error) = result {
+            tracing::warn!("offsets not committed ({error}); the ledger has them");
+        }
+    }
+}

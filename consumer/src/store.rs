@@ -1,0 +1,334 @@
+//! The store, with patience: what fails for a while is tried again, and said.
+//!
+//! Every call ends in one of three ways: it is done; the store refuses it for a reason that waiting doesn't
+//! mend; or the store has been away for longer than `--timeout`. A PUT may have taken effect although its
+//! answer was lost: callers must only put what may be put twice, or settle a lost race by reading
+//! ([`Store::put_if_absent`]).
+
+use std::{fmt::Display, future::Future, time::Duration};
+
+use aws_sdk_s3::{
+    Client,
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+    primitives::ByteStream,
+};
+use bytes::Bytes;
+use tickertape_client::{UsageError, s3::S3Url};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::now;
+
+/// The pauses between attempts, from the first to the longest.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Why the store didn't do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It said no, and would again.
+    #[error("{what}: {reason}")]
+    Refused {
+        /// What was asked.
+        what: String,
+        /// What it said.
+        reason: String,
+    },
+    /// It was away for too long.
+    #[error("{what}: gave up after {} ({reason})", humantime::format_duration(*.after))]
+    Away {
+        /// What was asked.
+        what: String,
+        /// What went wrong last.
+        reason: String,
+        /// `--timeout`.
+        after: Duration,
+    },
+    /// The sink was asked to stop while the store was away.
+    #[error("{what}: stopped while waiting ({reason})")]
+    Stopped {
+        /// What was asked.
+        what: String,
+        /// What went wrong last.
+        reason: String,
+    },
+}
+
+/// How an attempt failed.
+pub(crate) enum Attempt {
+    /// It may go well later.
+    Again(String),
+    /// It won't.
+    Never(String),
+}
+
+/// Whether a conditional put made the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It did, or an attempt whose answer was lost.
+    Created,
+    /// There was one.
+    Exists,
+}
+
+/// A bucket and a prefix, and how long to wait for them.
+#[derive(Clone, Debug)]
+pub struct Store {
+    client: Client,
+    lake: S3Url,
+    timeout: Duration,
+    /// Ends waiting, not what is under way: set when the sink has to go at once.
+    give_up: CancellationToken,
+}
+
+impl Store {
+    /// A store that is waited for up to `timeout`.
+    pub fn new(client: Client, lake: S3Url, timeout: Duration, give_up: CancellationToken) -> Self {
+        Self {
+            client,
+            lake,
+            timeout,
+            give_up,
+        }
+    }
+
+    /// Bucket and prefix.
+    pub fn lake(&self) -> &S3Url {
+        &self.lake
+    }
+
+    /// Waits until the bucket answers.
+    ///
+    /// # Errors
+    /// A [`UsageError`] that names the nearest bucket if there is no such bucket; a [`StoreError`] otherwise.
+    pub async fn check_bucket(&self) -> anyhow::Result<()> {
+        let bucket = &self.lake.bucket;
+        let found = self
+            .patiently(&format!("bucket {bucket}"), || async {
+                match self.client.head_bucket().bucket(bucket).send().await {
+                    Ok(_) => Ok(true),
+                    Err(error) if status(&error) == Some(404) => Ok(false),
+                    Err(error) => Err(attempt(&error)),
+                }
+            })
+            .await?;
+        if found {
+            return Ok(());
+        }
+        // Whoever may not list the buckets gets no suggestion.
+        let listed = self.client.list_buckets().send().await;
+        let buckets = listed
+            .map(|listed| listed.buckets.unwrap_or_default())
+            .unwrap_or_default();
+        Err(UsageError::unknown("bucket", bucket, buckets.iter().filter_map(|bucket| bucket.name())).into())
+    }
+
+    /// Writes an object, whether or not there is one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn put(&self, key: &str, body: Bytes, content_type: &str) -> Result<(), StoreError> {
+        self.patiently(&format!("write {}", self.url(key)), || async {
+            let put = self
+                .client
+                .put_object()
+                .bucket(&self.lake.bucket)
+                .key(key)
+                .content_type(content_type);
+            let sent = put.body(ByteStream::from(body.clone())).send().await;
+            sent.map(drop).map_err(|error| attempt(&error))
+        })
+        .await
+    }
+
+    /// Writes an object unless there is one. After an attempt whose answer was lost, [`Put::Exists`] may mean
+    /// one's own: the caller has to read it to know.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn put_if_absent(&self, key: &str, body: Bytes) -> Result<Put, StoreError> {
+        self.patiently(&format!("claim {}", self.url(key)), || async {
+            let put = self
+                .client
+                .put_object()
+                .bucket(&self.lake.bucket)
+                .key(key)
+                .if_none_match("*");
+            let put = put
+                .content_type("application/json")
+                .body(ByteStream::from(body.clone()));
+            match put.send().await {
+                Ok(_) => Ok(Put::Created),
+                Err(error) if status(&error) == Some(412) => Ok(Put::Exists),
+                Err(error) => Err(attempt(&error)),
+            }
+        })
+        .await
+    }
+
+    /// Reads an object; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        self.patiently(&format!("read {}", self.url(key)), || async {
+            match self.client.get_object().bucket(&self.lake.bucket).key(key).send().await {
+                Ok(object) => {
+                    let body = object.body.collect().await;
+                    body.map(|body| Some(body.into_bytes()))
+                        .map_err(|error| Attempt::Again(error.to_string()))
+                }
+                Err(error) if status(&error) == Some(404) => Ok(None),
+                Err(error) => Err(attempt(&error)),
+            }
+        })
+        .await
+    }
+
+    /// The size of an object; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn size(&self, key: &str) -> Result<Option<u64>, StoreError> {
+        self.patiently(&format!("look at {}", self.url(key)), || async {
+            match self
+                .client
+                .head_object()
+                .bucket(&self.lake.bucket)
+                .key(key)
+                .send()
+                .await
+            {
+                Ok(object) => Ok(Some(
+                    object
+                        .content_length()
+                        .and_then(|size| size.try_into().ok())
+                        .unwrap_or(0),
+                )),
+                Err(error) if status(&error) == Some(404) => Ok(None),
+                Err(error) => Err(attempt(&error)),
+            }
+        })
+        .await
+    }
+
+    /// The last key that starts with `prefix` and comes after `after`, both in the order of bytes. Costs one
+    /// request per thousand keys in between.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn last_key(&self, prefix: &str, after: Option<&str>) -> Result<Option<String>, StoreError> {
+        let what = format!("list {}", self.url(prefix));
+        let mut after = after.map(str::to_owned);
+        let mut last = None;
+        loop {
+            let page = self
+                .patiently(&what, || async {
+                    let list = self.client.list_objects_v2().bucket(&self.lake.bucket).prefix(prefix);
+                    list.set_start_after(after.clone())
+                        .send()
+                        .await
+                        .map_err(|error| attempt(&error))
+                })
+                .await?;
+            let more = page.is_truncated() == Some(true);
+            if let Some(key) = page.contents().iter().filter_map(|object| object.key()).next_back() {
+                last = Some(key.to_owned());
+            }
+            if !more {
+                return Ok(last);
+            }
+            after.clone_from(&last);
+        }
+    }
+
+    fn url(&self, key: &str) -> impl Display {
+        format!("s3://{}/{key}", self.lake.bucket)
+    }
+
+    /// Tries until it goes well, can't, or has failed for `--timeout`.
+    pub(crate) async fn patiently<T, F>(&self, what: &str, attempt: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Attempt>>,
+    {
+        let started = now();
+        let mut pause = PAUSE_MIN;
+        loop {
+            let reason = match attempt().await {
+                Ok(done) => return Ok(done),
+                Err(Attempt::Never(reason)) => {
+                    return Err(StoreError::Refused {
+                        what: what.to_owned(),
+                        reason,
+                    });
+                }
+                Err(Attempt::Again(reason)) => reason,
+            };
+            let left = self.timeout.saturating_sub(now() - started);
+            if left.is_zero() {
+                return Err(StoreError::Away {
+                    what: what.to_owned(),
+                    reason,
+                    after: self.timeout,
+                });
+            }
+            let pause_now = pause.min(left);
+            let left = humantime::format_duration(Duration::from_secs(left.as_secs())).to_string();
+            tracing::warn!("{what}: {reason}; trying again in {pause_now:?}, giving up in {left}");
+            tokio::select! {
+                () = tokio::time::sleep(pause_now) => {}
+                () = self.give_up.cancelled() => return Err(StoreError::Stopped { what: what.to_owned(), reason }),
+            }
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+}
+
+fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
+/// What may go well later: no answer, an answer that says so, or a conflict of two conditional writes.
+fn attempt<E>(error: &SdkError<E, HttpResponse>) -> Attempt
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let reason = reason(error);
+    match (error, status(error)) {
+        (SdkError::ConstructionFailure(_), _) => Attempt::Never(reason),
+        (SdkError::ServiceError(_), Some(408 | 409 | 429 | 500..)) => Attempt::Again(reason),
+        (SdkError::ServiceError(service), _) => match service.err().code() {
+            Some("RequestTimeout" | "SlowDown" | "RequestTimeTooSkewed") => Attempt::Again(reason),
+            _ => Attempt::Never(reason),
+        },
+        _ => Attempt::Again(reason),
+    }
+}
+
+/// The store's own words, or the innermost cause.
+fn reason<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    if let SdkError::ServiceError(service) = error {
+        let error = service.err();
+        let said = [error.code(), error.message()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(": ");
+        return match status_text(service.raw().status().as_u16()) {
+            text if said.is_empty() => text,
+            text => format!("{said} ({text})"),
+        };
+    }
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
+
+fn status_text(status: u16) -> String {
+    format!("HTTP {status}")
+}
