@@ -1,0 +1,229 @@
+//! What goes wrong: half-written batches, offsets lost, topics made anew, messages deleted.
+
+use serde_json::Value;
+use tickertape_consumer::OnLost;
+
+use crate::support::{Catalog, World, assert_is, event, events, until};
+
+async fn written(world: &World, catalog: &Catalog, range: std::ops::Range<u32>) {
+    let messages = u64::from(range.end - range.start);
+    world.produce("ticks", 0, &events(range)).await;
+    let sink = world.sink(world.options(&["ticks"]), catalog);
+    sink.written(messages).await;
+    sink.stop().await.unwrap();
+}
+
+async fn claims(world: &World) -> Vec<(String, Value)> {
+    let mut claims = Vec::new();
+    for key in world.keys("market/_ledger/ticks/0/").await {
+        let claim = serde_json::from_slice(&world.object(&key).await).unwrap();
+        claims.push((key, claim));
+    }
+    claims
+}
+
+/// A group is forgotten by giving the topic's claims to another one.
+async fn forget_offsets(world: &World) {
+    let owner = "market/_ledger/ticks/owner";
+    let body = br#"{"group":"fresh"}"#.to_vec();
+    world
+        .client
+        .put_object()
+        .bucket("lake")
+        .key(owner)
+        .body(body.into())
+        .send()
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_without_its_objects_is_finished_and_with_lost_offsets_nothing_is_doubled() {
+    let world = World::new().await;
+    world.topic("ticks", 1).await;
+    let catalog = Catalog::default();
+    written(&world, &catalog, 0..100).await;
+    written(&world, &catalog, 100..130).await;
+    // As if the sink had died between the claim and the second of its objects, before the commit.
+    let (_, last) = claims(&world).await.pop().unwrap();
+    let lost = last["objects"][1]["key"].as_str().unwrap().to_owned();
+    let before = world.object(&lost).await;
+    world
+        .client
+        .delete_object()
+        .bucket("lake")
+        .key(&lost)
+        .send()
+        .await
+        .unwrap();
+    forget_offsets(&world).await;
+
+    world.produce("ticks", 0, &events(130..140)).await;
+    let mut options = world.options(&["ticks"]);
+    options.group = "fresh".to_owned();
+    let sink = world.sink(options, &catalog);
+    // The claim's thirty and the ten new ones.
+    sink.written(40).await;
+    sink.stop().await.unwrap();
+    assert_eq!(
+        world.object(&lost).await,
+        before,
+        "written again, the object is the same"
+    );
+    let rows = world.rows("ticks").await;
+    assert_eq!(rows.len(), 140);
+    (0..140).for_each(|at| assert_is(&rows[&(0, i64::from(at))], "ticks", &event(at)));
+    let ends: Vec<i64> = claims(&world)
+        .await
+        .iter()
+        .map(|(_, claim)| claim["end"].as_i64().unwrap())
+        .collect();
+    assert_eq!(ends.last(), Some(&140));
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_that_another_sink_claims_first_is_left_to_it() {
+    let world = World::new().await;
+    world.topic("ticks", 1).await;
+    let catalog = Catalog::default();
+    written(&world, &catalog, 0..50).await;
+    let mut options = world.options(&["ticks"]);
+    options.max_age = std::time::Duration::from_secs(3600);
+    options.max_records = 40;
+    let sleeper = world.sink(options, &catalog);
+    world.produce("ticks", 0, &events(50..80)).await;
+    until(|| sleeper.stats.consumed.load(std::sync::atomic::Ordering::Relaxed) >= 31).await;
+    // While its batch is open another sink claims the range, and dies before it has written anything.
+    let stolen = claim_of_rest(&world, &catalog).await;
+    let key = format!("market/_ledger/ticks/0/{:020}", 50);
+    world
+        .client
+        .put_object()
+        .bucket("lake")
+        .key(key)
+        .body(stolen.into())
+        .send()
+        .await
+        .unwrap();
+    // The batch is full at 90, and its claim comes too late: the sink finishes the other's and goes on at 80.
+    world.produce("ticks", 0, &events(80..90)).await;
+    sleeper.written(30).await;
+    until(|| sleeper.stats.consumed.load(std::sync::atomic::Ordering::Relaxed) >= 52).await;
+    assert_eq!(sleeper.stop().await.unwrap().total().records, 40);
+    let rows = world.rows("ticks").await;
+    assert_eq!(rows.len(), 90);
+    (0..90).for_each(|at| assert_is(&rows[&(0, i64::from(at))], "ticks", &event(at)));
+    world.shutdown().await;
+}
+
+/// The claim that a sink would make of the messages from 50 on.
+async fn claim_of_rest(world: &World, catalog: &Catalog) -> Vec<u8> {
+    let first = world.keys("market/_ledger/ticks/0/").await;
+    for key in &first {
+        let body = world.object(key).await;
+        let copied = key.replace("market/", "third/");
+        let body = String::from_utf8(body).unwrap().replace("market/", "third/");
+        world
+            .client
+            .put_object()
+            .bucket("lake")
+            .key(copied)
+            .body(body.into_bytes().into())
+            .send()
+            .await
+            .unwrap();
+    }
+    for key in world.keys("market/ticks/").await {
+        let body = world.object(&key).await;
+        let key = key.replace("market/", "third/");
+        world
+            .client
+            .put_object()
+            .bucket("lake")
+            .key(key)
+            .body(body.into())
+            .send()
+            .await
+            .unwrap();
+    }
+    let mut options = world.options(&["ticks"]);
+    options.to = "s3://lake/third".parse().unwrap();
+    options.group = "third".to_owned();
+    options.max_age = std::time::Duration::from_secs(3600);
+    let third = world.sink(options, catalog);
+    until(|| third.stats.consumed.load(std::sync::atomic::Ordering::Relaxed) >= 31).await;
+    assert_eq!(third.stop().await.unwrap().total().records, 30);
+    let key = world.keys("third/_ledger/ticks/0/").await.pop().unwrap();
+    let claim = String::from_utf8(world.object(&key).await).unwrap();
+    claim.replace("third/", "market/").into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_made_anew_is_not_written_over_the_old_one() {
+    let world = World::new().await;
+    world.topic("ticks", 1).await;
+    let catalog = Catalog::default();
+    written(&world, &catalog, 0..50).await;
+    world.delete_topic("ticks").await;
+    world.topic("ticks", 1).await;
+    world.produce("ticks", 0, &events(1_000..1_020)).await;
+    let error = world
+        .sink(world.options(&["ticks"]), &catalog)
+        .ended()
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("--epoch 1"), "{error}");
+    // Also when it has grown beyond what was written.
+    world.produce("ticks", 0, &events(1_020..1_100)).await;
+    let error = world
+        .sink(world.options(&["ticks"]), &catalog)
+        .ended()
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("--epoch 1"), "{error}");
+    assert_eq!(world.rows("ticks").await.len(), 50);
+
+    let mut options = world.options(&["ticks"]);
+    options.epoch = 1;
+    options.group = "after".to_owned();
+    let sink = world.sink(options, &catalog);
+    sink.written(100).await;
+    sink.stop().await.unwrap();
+    assert_eq!(
+        world
+            .keys("market/ticks/")
+            .await
+            .iter()
+            .filter(|key| key.contains("/ticks@1-0-"))
+            .count(),
+        2
+    );
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_deleted_before_they_were_written_are_counted_or_stop_the_sink() {
+    let world = World::new().await;
+    world.topic("ticks", 1).await;
+    let catalog = Catalog::default();
+    written(&world, &catalog, 0..50).await;
+    world.produce("ticks", 0, &events(50..100)).await;
+    world.delete_records("ticks", 0, 70).await;
+    let mut options = world.options(&["ticks"]);
+    options.on_lost = OnLost::Stop;
+    let error = world.sink(options, &catalog).ended().await.unwrap_err();
+    assert!(error.to_string().contains("[50, 70)"), "{error}");
+    let sink = world.sink(world.options(&["ticks"]), &catalog);
+    sink.written(30).await;
+    assert_eq!(sink.stop().await.unwrap().lost, 20);
+    let rows = world.rows("ticks").await;
+    assert_eq!(rows.len(), 80);
+    // The chain of claims has no hole.
+    let claims = claims(&world).await;
+    assert!(
+        claims.windows(2).all(|pair| pair[0].1["end"] == pair[1].1["start"]),
+        "{claims:?}"
+    );
+    world.shutdown().await;
+}
