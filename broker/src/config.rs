@@ -79,9 +79,13 @@ struct Dynamic {
 impl BrokerConfig {
     /// Checks `given` and warns of what is unknown or not served.
     pub(crate) fn new(given: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        // Of a property that is given twice the later value counts.
+        let given: Values = given
+            .into_iter()
+            .map(|(name, value)| (name.trim().to_owned(), value))
+            .collect();
         let mut accepted = Values::new();
         for (name, value) in given {
-            let name = name.trim().to_owned();
             match broker_property(&name) {
                 Some(definition) => {
                     let value = definition.check(&value)?;

@@ -125,6 +125,9 @@ fn append(
         .append(records, Origin::Client, partition.leader_epoch, now_ms);
     let appended = appended.map_err(|error| {
         let log_start_offset = partition.log.offsets().log_start_offset;
+        if partition.is_deleted() {
+            return Refusal::plain(ResponseError::UnknownTopicOrPartition);
+        }
         Refusal {
             log_start_offset,
             ..Refusal::from(error)

@@ -11,6 +11,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use kafka_protocol::protocol::StrBytes;
 use parking_lot::RwLock;
@@ -31,6 +32,14 @@ pub(crate) struct Partition {
     pub leader_epoch: i32,
     /// Its records.
     pub log: Arc<PartitionLog>,
+    deleted: AtomicBool,
+}
+
+impl Partition {
+    /// Whether its topic was deleted since the partition was looked up.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
+    }
 }
 
 /// A topic as of one moment. A change makes a new one; the logs are shared.
@@ -167,10 +176,10 @@ impl Topics {
         let threads = std::thread::available_parallelism()
             .map_or(1, usize::from)
             .min(kept.len().max(1));
-        let next = std::sync::atomic::AtomicUsize::new(0);
+        let next = AtomicUsize::new(0);
         let open_some = || -> Result<(), TopicsError> {
             loop {
-                let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some((name, stored)) = kept.get(at) else {
                     return Ok(());
                 };
@@ -313,11 +322,12 @@ impl Topics {
             index.by_name.remove(name.as_bytes());
             index.by_id.remove(&topic.id);
         }
-        self.take_away(&topic)?;
-        self.tree.remove(name.as_bytes())?;
         for partition in &topic.partitions {
+            partition.deleted.store(true, Ordering::Release);
             partition.log.waiters().wake();
         }
+        self.take_away(&topic)?;
+        self.tree.remove(name.as_bytes())?;
         Ok(topic)
     }
 
@@ -388,6 +398,7 @@ impl Topics {
                 index,
                 leader_epoch,
                 log: Arc::new(log),
+                deleted: AtomicBool::new(false),
             }));
         }
         Ok(Arc::new(Topic {

@@ -4,12 +4,14 @@
 
 mod clients;
 mod docs;
+mod fetching;
 mod groups;
 mod groups_next;
 mod groups_wire;
 mod model;
 mod robustness;
 mod robustness_batches;
+mod server;
 mod support;
 mod wire;
 mod wire_answers;

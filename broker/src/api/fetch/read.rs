@@ -89,6 +89,9 @@ fn read_one(
     at_least_one_batch: bool,
     isolation: Isolation,
 ) -> Result<Found, ResponseError> {
+    if partition.is_deleted() {
+        return Err(ResponseError::UnknownTopicOrPartition);
+    }
     check_leader_epoch(partition, wanted.current_leader_epoch)?;
     if let Some(diverging) = diverging(partition, wanted)? {
         let offsets = partition.log.offsets();
