@@ -14,6 +14,7 @@ use crate::error::{ApiError, ResponseError};
 const SEVERAL_KEYS_SINCE: i16 = 4;
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
+const SHARE: i8 = 2;
 
 pub(crate) async fn handle(
     ctx: &RequestContext,
@@ -33,10 +34,9 @@ pub(crate) async fn handle(
         return Ok(FindCoordinatorResponse::default());
     };
     // Apache Kafka writes the error's name here, also where there is none.
-    let message = if only.error_code == 0 {
-        Some(StrBytes::from_static_str("NONE"))
-    } else {
-        only.error_message
+    let message = match only.error_code {
+        0 => Some(StrBytes::from_static_str("NONE")),
+        _ => ApiError::plain(ResponseError::InvalidRequest).message,
     };
     Ok(FindCoordinatorResponse::default()
         .with_error_code(only.error_code)
@@ -59,7 +59,11 @@ fn find(ctx: &RequestContext, key_type: i8, key: StrBytes) -> Coordinator {
                 .with_node_id(BrokerId(-1))
                 .with_port(-1)
                 .with_error_code(error.code())
-                .with_error_message(error.message)
+                .with_error_message(if key_type == SHARE {
+                    Some(StrBytes::default())
+                } else {
+                    error.message
+                })
         }
     }
 }

@@ -112,11 +112,7 @@ impl Groups {
     /// JoinGroup. Waits while the group rebalances; `None` if the same member has sent another JoinGroup meanwhile.
     pub async fn join(&self, caller: Caller, request: JoinGroupRequest) -> Option<JoinGroupResponse> {
         let member_id = request.member_id.clone();
-        let refused = |error: GroupError| {
-            JoinGroupResponse::default()
-                .with_member_id(member_id.clone())
-                .with_error_code(error.code())
-        };
+        let refused = |error: GroupError| classic::refusal(member_id.clone(), error);
         let group_id = request.group_id.0.clone();
         let command = JoinCommand {
             caller,

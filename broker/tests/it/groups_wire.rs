@@ -115,6 +115,10 @@ fn a_member_lives_through_every_version() {
                 .with_protocol_type(Some(text("consumer")))
                 .with_protocol_name(Some(text("range")));
         }
+        if sync_version >= 5 {
+            let refused = client.call(sync_version, &sync_request(&group, &joined));
+            assert_eq!(refused.error_code, ResponseError::InconsistentGroupProtocol.code());
+        }
         let synced = client.call(sync_version, &request);
         assert_eq!(
             (synced.error_code, &synced.assignment[..]),
@@ -178,7 +182,7 @@ fn a_member_lives_through_every_version() {
 fn a_join_waits_for_the_others_and_ends_with_its_connection() {
     let (broker, mut first) = broker();
     let joined = join(&mut first, 9, "g");
-    assert_eq!(first.call(5, &sync_request("g", &joined)).error_code, 0);
+    assert_eq!(first.call(4, &sync_request("g", &joined)).error_code, 0);
 
     // A newcomer waits, and gives up.
     let mut second = Client::connect(broker.bootstrap_servers());
@@ -265,7 +269,7 @@ fn the_coordinator_is_this_broker() {
 fn lists_are_filtered_by_state_and_type() {
     let (_broker, mut client) = broker();
     let joined = join(&mut client, 9, "stable");
-    client.call(5, &sync_request("stable", &joined));
+    client.call(4, &sync_request("stable", &joined));
     let other = join(&mut client, 9, "left");
     client.call(5, &leave_request(5, "left", &other.member_id));
     for version in 0..=5 {

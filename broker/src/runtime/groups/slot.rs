@@ -80,11 +80,7 @@ impl Answers {
     /// Sends an error instead of each.
     pub(super) fn refuse(self, error: GroupError) {
         for (place, response) in self.joins {
-            let _ = place.send(
-                JoinGroupResponse::default()
-                    .with_member_id(response.member_id)
-                    .with_error_code(error.code()),
-            );
+            let _ = place.send(classic::refusal(response.member_id, error));
         }
         for (place, _) in self.syncs {
             let _ = place.send(SyncGroupResponse::default().with_error_code(error.code()));
@@ -130,11 +126,7 @@ impl Slot {
         let mut live = self.live.lock();
         let error_code = GroupError::StorageFailed.code();
         for (member_id, place) in live.joins.drain() {
-            let _ = place.send(
-                JoinGroupResponse::default()
-                    .with_member_id(member_id)
-                    .with_error_code(error_code),
-            );
+            let _ = place.send(classic::refusal(member_id, GroupError::StorageFailed));
         }
         for (_, place) in live.syncs.drain() {
             let _ = place.send(SyncGroupResponse::default().with_error_code(error_code));

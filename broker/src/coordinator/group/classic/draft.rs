@@ -109,9 +109,7 @@ impl<'a> Draft<'a> {
 
     /// Answers the parked JoinGroup of a member that is about to be removed: it may join again.
     pub(super) fn refuse_join(&mut self, member_id: &StrBytes) {
-        self.answer_join(member_id, || {
-            JoinGroupResponse::default().with_error_code(GroupError::UnknownMemberId.code())
-        });
+        self.answer_join(member_id, || refusal(StrBytes::default(), GroupError::UnknownMemberId));
     }
 
     pub(super) fn answer_join(&mut self, member_id: &StrBytes, response: impl FnOnce() -> JoinGroupResponse) {
@@ -142,12 +140,7 @@ impl<'a> Draft<'a> {
     /// Gives a static member a new member id and fences the old one.
     pub(super) fn replace_static_member(&mut self, instance_id: &StrBytes, old_id: &StrBytes, new_id: &StrBytes) {
         let fenced = GroupError::FencedInstanceId.code();
-        self.answer_join(old_id, || {
-            JoinGroupResponse::default()
-                .with_member_id(old_id.clone())
-                .with_protocol_name(None)
-                .with_error_code(fenced)
-        });
+        self.answer_join(old_id, || refusal(old_id.clone(), GroupError::FencedInstanceId));
         self.answer_sync(old_id, || SyncGroupResponse::default().with_error_code(fenced));
         self.cancel(Timer::Session(old_id.clone()));
         let Some(old) = self.group.members.remove(old_id) else {
@@ -348,4 +341,12 @@ pub(super) fn current_generation(group: &ClassicGroup, member_id: &StrBytes, wit
         } else {
             Vec::new()
         })
+}
+
+/// The answer to a JoinGroup that is refused. It names no protocol, which versions before 7 see as an empty name.
+pub(crate) fn refusal(member_id: StrBytes, error: GroupError) -> JoinGroupResponse {
+    JoinGroupResponse::default()
+        .with_member_id(member_id)
+        .with_protocol_name(None)
+        .with_error_code(error.code())
 }

@@ -3,7 +3,7 @@
 use kafka_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::draft::current_generation;
+use super::draft::{current_generation, refusal};
 use super::{ClassicGroup, Draft, Member, Protocol, State};
 use crate::coordinator::group::{
     Answer, Caller, Group, GroupConfig, GroupError, Outcome, Timer, detached, detached_bytes,
@@ -32,11 +32,7 @@ pub struct JoinCommand {
 type Joined = Outcome<Answer<JoinGroupResponse>>;
 
 fn refused(member_id: &StrBytes, error: GroupError) -> Answer<JoinGroupResponse> {
-    Answer::Now(
-        JoinGroupResponse::default()
-            .with_member_id(member_id.clone())
-            .with_error_code(error.code()),
-    )
+    Answer::Now(refusal(member_id.clone(), error))
 }
 
 /// Decides on a JoinGroup.
@@ -173,11 +169,7 @@ impl<'a> Join<'a> {
         let member = match self.classic.validate_member(member_id, instance_id) {
             Ok(member) => member,
             Err(error) => {
-                let response = JoinGroupResponse::default()
-                    .with_member_id(member_id.clone())
-                    .with_protocol_name(None)
-                    .with_error_code(error.code());
-                return Outcome::reply(Answer::Now(response));
+                return Outcome::reply(refused(member_id, error));
             }
         };
         let unchanged = member.protocols == self.protocols;

@@ -27,6 +27,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::GroupError;
 use draft::Draft;
 
+pub(crate) use draft::refusal;
 pub use join::{JoinCommand, join};
 pub use leave::leave;
 pub use sync::{heartbeat, sync};

@@ -80,10 +80,7 @@ pub(super) fn leave(
     group: &Group,
     request: &ConsumerGroupHeartbeatRequest,
 ) -> Result<Outcome<ConsumerGroupHeartbeatResponse>, Refusal> {
-    let consumer = group
-        .consumer
-        .as_ref()
-        .ok_or_else(|| not_found(group, &request.group_id))?;
+    let consumer = group.consumer.as_ref().ok_or_else(|| not_found(group, request))?;
     let member = known_member(consumer, request)?;
     let reply = ConsumerGroupHeartbeatResponse::default()
         .with_member_id(Some(request.member_id.clone()))

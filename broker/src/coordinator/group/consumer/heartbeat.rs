@@ -75,7 +75,7 @@ impl<'a> Heartbeat<'a> {
         let before = match &group.consumer {
             Some(consumer) => consumer.clone(),
             None if joins && (!group.exists() || is_empty_classic) => ConsumerGroup::default(),
-            None => return Err(not_found(group, &request.group_id)),
+            None => return Err(not_found(group, request)),
         };
         let known = before.members.contains_key(&request.member_id);
         if before.members.len() >= config.consumer_max_size && !known {

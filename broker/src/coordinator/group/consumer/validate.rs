@@ -83,8 +83,11 @@ fn validate_regex(request: &ConsumerGroupHeartbeatRequest) -> Result<(), Refusal
         return Ok(());
     };
     let problem = |error: regex::Error| {
+        // The last line says what is wrong; those before it show where.
+        let text = error.to_string();
+        let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
         let message = format!(
-            "SubscribedTopicRegex `{}` is not a valid regular expression: {error}.",
+            "SubscribedTopicRegex `{}` is not a valid regular expression: {reason}.",
             expression.as_str()
         );
         refusal(GroupError::InvalidRegularExpression, message)
@@ -99,12 +102,19 @@ pub(super) fn compile(expression: &str) -> Result<regex::Regex, regex::Error> {
         .build()
 }
 
-pub(super) fn not_found(group: &Group, group_id: &StrBytes) -> Refusal {
+pub(super) fn not_found(group: &Group, request: &ConsumerGroupHeartbeatRequest) -> Refusal {
+    // To a member that leaves, Apache Kafka says it in other words.
+    let kind = if request.member_epoch < 0 {
+        "Group"
+    } else {
+        "Consumer group"
+    };
+    let group_id = &request.group_id;
     let id = group_id.as_str();
     let message = if group.exists() {
         format!("Group {id} is not a consumer group.")
     } else {
-        format!("Consumer group {id} not found.")
+        format!("{kind} {id} not found.")
     };
     refusal(GroupError::GroupIdNotFound, message)
 }
