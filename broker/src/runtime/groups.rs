@@ -5,7 +5,7 @@
 //! and only then let the reply and the answers go. Who asks a group whose last change is not safe yet waits for the
 //! same flush, so that nobody is told what a crash could take back; all who wait share one flush of the store.
 //!
-//! Groups share no lock: a look-up takes a read lock of one of [`SHARDS`] maps, and a heartbeat writes nothing there.
+//! Groups share no lock: a look-up takes a read lock of one of `SHARDS` maps, and a heartbeat writes nothing there.
 //! Each group with members has one task that sleeps until its next timer; a heartbeat only moves a deadline.
 
 mod slot;

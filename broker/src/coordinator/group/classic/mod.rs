@@ -7,7 +7,7 @@
 //!     └─── nobody is left ─────┘        └──── a member joins, leaves, dies or changes ─────────┘
 //! ```
 //!
-//! Here is the state and what can be read from it; [`Draft`] holds the transitions, and one file per request decides
+//! Here is the state and what can be read from it; `Draft` holds the transitions, and one file per request decides
 //! with it: `join`, `sync`, `leave`, and `timers` for what happens when nobody asks.
 
 mod draft;
