@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::channel::oneshot;
 use kafka_protocol::protocol::StrBytes;
@@ -22,6 +23,7 @@ use crate::metadata::store::Store;
 use crate::metadata::topics::Topics;
 use crate::runtime::fetch_sessions::FetchSessions;
 use crate::runtime::groups::Groups;
+use crate::runtime::housekeeping::{Housekeeping, HousekeepingConfig};
 use crate::server::address::{self, Advertised};
 use crate::server::{Server, bind};
 
@@ -51,6 +53,8 @@ pub(crate) struct BrokerState {
     pub clock: Arc<dyn Clock>,
     /// The metadata store.
     pub store: Store,
+    /// The data directory's logs.
+    log_dir: Arc<LogDir>,
     /// The topics and their logs.
     pub topics: Arc<Topics>,
     /// The consumer groups.
@@ -61,8 +65,6 @@ pub(crate) struct BrokerState {
     pub fetch_sessions: FetchSessions,
     /// Cancelled when the broker stops.
     pub stop: CancellationToken,
-    /// Runs timers and whatever may block.
-    pub background: tokio::runtime::Handle,
     identity: Identity,
 }
 
@@ -95,7 +97,7 @@ impl BrokerState {
         let log_dir = LogDir::open(data_dir, &store, OPEN_FILES_MAX).map_err(|error| at_dir(error.to_string()))?;
         let topics = Topics::open(
             &store,
-            log_dir,
+            Arc::clone(&log_dir),
             setup.config.clone(),
             setup.clock.clone(),
             identity.unclean_stops,
@@ -119,11 +121,11 @@ impl BrokerState {
             clock: setup.clock.clone(),
             producer_ids: ProducerIds::open(&store).map_err(|error| at_dir(error.to_string()))?,
             store,
+            log_dir,
             topics: Arc::new(topics),
             groups,
             fetch_sessions: FetchSessions::new(setup.config.size("max.incremental.fetch.session.cache.slots")),
             stop: CancellationToken::new(),
-            background: background.clone(),
             identity,
         })
     }
@@ -174,7 +176,6 @@ pub struct Broker;
 
 impl Broker {
     /// A broker on a free port of the loopback address, with a temporary data directory, unless told otherwise.
-    #[must_use]
     pub fn builder() -> BrokerBuilder {
         BrokerBuilder {
             listen: None,
@@ -283,6 +284,7 @@ impl BrokerBuilder {
             data_dir.path(),
             background.handle(),
         )?);
+        let housekeeping = housekeeping(&state)?;
         let server = Server::start(listener, &state)?;
         tracing::info!(
             address = %state.advertised,
@@ -295,11 +297,26 @@ impl BrokerBuilder {
             running: Some(Running {
                 state,
                 server,
+                housekeeping,
                 background,
             }),
             data_dir,
         })
     }
+}
+
+/// Starts what keeps the logs in order.
+fn housekeeping(state: &BrokerState) -> Result<Housekeeping, BrokerError> {
+    let millis = |name: &str| Duration::from_millis(u64::try_from(state.config.int(name)).unwrap_or(0));
+    let config = HousekeepingConfig {
+        retention_check_interval: millis("log.retention.check.interval.ms"),
+        cleaner_backoff: millis("log.cleaner.backoff.ms"),
+        cleaner_enable: state.config.boolean("log.cleaner.enable"),
+        cleaner_dedupe_buffer_bytes: state.config.size("log.cleaner.dedupe.buffer.size"),
+        ..HousekeepingConfig::default()
+    };
+    Housekeeping::start(Arc::clone(&state.log_dir), Arc::clone(&state.clock), config)
+        .map_err(|error| BrokerError::Runtime(format!("starting the housekeeping threads: {error}")))
 }
 
 struct Setup {
@@ -354,6 +371,7 @@ pub struct BrokerHandle {
 struct Running {
     state: Arc<BrokerState>,
     server: Server,
+    housekeeping: Housekeeping,
     background: tokio::runtime::Runtime,
 }
 
@@ -400,8 +418,9 @@ impl Running {
         self.state.stop.cancel();
         self.state.groups.shutdown();
         self.server.join();
+        drop(self.housekeeping);
         // Nothing is left that could write.
-        self.background.shutdown_timeout(std::time::Duration::from_secs(10));
+        self.background.shutdown_timeout(Duration::from_secs(10));
         self.state.close()
     }
 }

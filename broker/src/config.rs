@@ -25,7 +25,6 @@ pub(crate) use broker_properties::BROKER_PROPERTIES;
 pub(crate) use definition::{Definition, Kind, Update};
 pub(crate) use log_config::{effective, log_config};
 pub(crate) use properties_file::read_properties;
-pub(crate) use topic_properties::{Synonym, TopicDefinition};
 pub(crate) use topic_properties::{TOPIC_PROPERTIES, check_topic_overrides, topic_property};
 
 /// A property with a value that cannot be.
@@ -150,21 +149,9 @@ impl BrokerConfig {
         usize::try_from(self.int(name)).unwrap_or(0)
     }
 
-    /// The effective value of a whole-number property that may be null.
-    pub(crate) fn optional_int(&self, name: &str) -> Option<i64> {
-        self.value(name).and_then(|value| value.parse().ok())
-    }
-
     /// The effective value of a boolean property.
     pub(crate) fn boolean(&self, name: &str) -> bool {
         self.value(name).is_some_and(|value| value == "true")
-    }
-
-    /// The effective value of a list property.
-    pub(crate) fn list(&self, name: &str) -> Vec<String> {
-        self.value(name)
-            .map(|value| definition::split_list(&value))
-            .unwrap_or_default()
     }
 
     /// The effective value of a text property; empty where it is null.

@@ -184,12 +184,36 @@ pub(crate) static BROKER_PROPERTIES: &[Definition] = &[
         "Where the broker listens, as PLAINTEXT://host:port; port 0 takes a free one."
     ),
     broker!(
+        "log.cleaner.backoff.ms",
+        Long,
+        Some("15000"),
+        AtLeast(0),
+        ReadOnly,
+        "How often compaction looks for something to do, in milliseconds."
+    ),
+    broker!(
+        "log.cleaner.dedupe.buffer.size",
+        Long,
+        Some("134217728"),
+        Any,
+        ReadOnly,
+        "Memory for the keys of one pass of compaction, in bytes."
+    ),
+    broker!(
         "log.cleaner.delete.retention.ms",
         Long,
         Some("86400000"),
         AtLeast(0),
         ClusterWide,
         "How long a tombstone stays readable after compaction has seen it; the default of topics."
+    ),
+    broker!(
+        "log.cleaner.enable",
+        Boolean,
+        Some("true"),
+        Any,
+        ReadOnly,
+        "Whether topics with cleanup.policy=compact are compacted."
     ),
     broker!(
         "log.cleaner.max.compaction.lag.ms",

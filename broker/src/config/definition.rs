@@ -12,8 +12,6 @@ pub(crate) enum Kind {
     String = 2,
     /// 32 bits, signed.
     Int = 3,
-    /// 16 bits, signed.
-    Short = 4,
     /// 64 bits, signed.
     Long = 5,
     /// A floating-point number.
@@ -28,7 +26,6 @@ impl Kind {
             Self::Boolean => "BOOLEAN",
             Self::String => "STRING",
             Self::Int => "INT",
-            Self::Short => "SHORT",
             Self::Long => "LONG",
             Self::Double => "DOUBLE",
             Self::List => "LIST",
@@ -95,7 +92,6 @@ impl Definition {
                 _ => return Err(self.bad(written, "Expected value to be either true or false")),
             },
             Kind::Int => self.number::<i32>(written)?.to_string(),
-            Kind::Short => self.number::<i16>(written)?.to_string(),
             Kind::Long => self.number::<i64>(written)?.to_string(),
             Kind::Double => {
                 let number = self.number::<f64>(written)?;

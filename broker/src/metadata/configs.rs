@@ -4,7 +4,6 @@
 //! object of text by property name. Tree `broker` has the cluster's id, and whether the last stop was clean. A topic's own
 //! properties are in its record ([`super::topics`]).
 
-use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use super::store::{Store, StoreError, Tree};

@@ -18,7 +18,7 @@ use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::store::{Batch, Store, StoreError, Tree};
+use super::store::{Store, StoreError, Tree};
 use crate::clock::Clock;
 use crate::config::{BrokerConfig, Values, log_config};
 use crate::log::{LogConfig, LogDir, LogError, PartitionLog};

@@ -16,7 +16,7 @@ use crate::log::{Registration, Waiters};
 #[derive(Debug)]
 pub(crate) struct Parked {
     notify: Arc<Notify>,
-    registrations: Vec<Registration>,
+    _registrations: Vec<Registration>,
     deadline: Instant,
 }
 
@@ -27,7 +27,7 @@ impl Parked {
         let registrations = logs.map(|waiters| waiters.register(&notify)).collect();
         Self {
             notify,
-            registrations,
+            _registrations: registrations,
             deadline: Instant::now() + limit,
         }
     }
