@@ -91,8 +91,6 @@ impl Inner {
         if uncleanable {
             return Ok(None);
         }
-        // What takes a record's place must be as durable as that was.
-        self.sync_sealed();
         let (segments, range) = self.dirty(&config, cleaned, now_ms);
         let Some((from, until)) = range else { return Ok(None) };
         match self.pass(config, &segments, from, until, now_ms, memory_bytes) {
@@ -120,8 +118,14 @@ impl Inner {
                 max_timestamp_ms: segment.max_timestamp_ms(),
             })
             .collect();
-        let limit = view.last_stable_offset.min(self.synced_offset.load(Ordering::Acquire));
-        let range = dirty_range(&seen, active.base_offset, cleaned, limit, config, now_ms);
+        let range = dirty_range(
+            &seen,
+            active.base_offset,
+            cleaned,
+            view.last_stable_offset,
+            config,
+            now_ms,
+        );
         (sealed.to_vec(), range)
     }
 
@@ -139,6 +143,8 @@ impl Inner {
             let aborted: Vec<AbortedRecord> = writer.producers.aborted_between(0, i64::MAX).copied().collect();
             (aborted, writer.producers.last_records())
         };
+        // What takes a record's place, or a producer's last batch's, must be as durable as that was.
+        self.sync_now().map_err(|_| Interrupted::Abandoned)?;
         let mut keys = KeyOffsets::new(memory_bytes, from);
         let mut transactions = Transactions::new(aborted.clone());
         for segment in segments {

@@ -204,13 +204,13 @@ impl Inner {
 impl Inner {
     /// Takes the log offline, and leaves a mark that what was not synced is in doubt: no later sync says anything about it.
     pub(super) fn sync_failed(&self, path: &std::path::Path, error: &std::io::Error) -> String {
-        let reason = self.go_offline(format!("cannot sync {}: {error}", path.display()));
+        // Before anyone is told, so that it is there however soon the process ends.
         let boot_id = self.dir.boot_id().unwrap_or_default();
         let marked = self.dir.tree().put(&self.key.of(kind::IN_DOUBT), &boot_id);
         if let Err(error) = marked.and_then(|()| self.dir.store().flush_blocking()) {
             tracing::error!(log = self.name, %error, "cannot note that the log is in doubt");
         }
-        reason
+        self.go_offline(format!("cannot sync {}: {error}", path.display()))
     }
 
     /// Makes the names of the log's files durable, and its own.

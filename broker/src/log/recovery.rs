@@ -251,6 +251,7 @@ impl Opening<'_> {
         } else {
             NEVER
         };
+        let names_dirty = synced != view.end();
         let maintenance = Maintenance {
             checkpoint: checkpoint.at,
             synced: checkpoint.synced,
@@ -282,7 +283,7 @@ impl Opening<'_> {
             sync_ended: Notify::new(),
             last_sync_ms: AtomicI64::new(self.now_ms),
             last_expiry_ms: AtomicI64::new(self.now_ms),
-            names_dirty: AtomicBool::new(synced.offset != log_end_offset),
+            names_dirty: AtomicBool::new(names_dirty),
         }
     }
 
@@ -486,7 +487,10 @@ impl Opening<'_> {
             reason,
             "cut the tail"
         );
-        file.set_size(end).map_err(log_error("cutting", segment.path()))?;
+        // Durably, or what was cut off might come back behind what is appended next.
+        file.set_size(end)
+            .and_then(|()| file.sync_data())
+            .map_err(log_error("cutting", segment.path()))?;
         Ok((segment, true))
     }
 
@@ -560,7 +564,13 @@ impl Opening<'_> {
                 Err(error) => return Err(log_error("renaming", &path)(error)),
             }
         }
-        Ok(())
+        if found.is_empty() {
+            return Ok(());
+        }
+        self.dir
+            .disk()
+            .sync_dir(&self.path)
+            .map_err(log_error("syncing", &self.path))
     }
 }
 

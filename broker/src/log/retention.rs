@@ -60,6 +60,10 @@ impl Inner {
     pub(super) fn retain(&self, now_ms: i64) -> Result<usize, LogError> {
         let config = self.config();
         let mut maintenance = self.maintenance.lock();
+        if self.offline.get().is_some() {
+            // Its directory may be between two states, which recovery knows how to tell apart.
+            return Ok(0);
+        }
         let (candidates, log_start_offset) = self.candidates();
         let mut count = deletable(&candidates, &config, log_start_offset, now_ms);
         if count == 0 {
@@ -85,7 +89,14 @@ impl Inner {
             (gone, start)
         };
         maintenance.stale = true;
-        self.put_away(&gone, start, now_ms + config.file_delete_delay_ms)?;
+        if gone
+            .last()
+            .is_some_and(|last| last.next_offset() > maintenance.checkpoint.offset)
+        {
+            // What the records said of their producers must outlive them.
+            self.checkpoint(&mut maintenance, now_ms)?;
+        }
+        self.put_away(&gone, start, now_ms.saturating_add(config.file_delete_delay_ms))?;
         tracing::info!(
             log = self.name,
             segments = gone.len(),
@@ -118,6 +129,7 @@ impl Inner {
         // First, so that a crash in between does not bring back records that were given up.
         let start = log_start_offset.to_be_bytes();
         self.dir.tree().put(&self.key.of(kind::LOG_START_OFFSET), &start)?;
+        self.dir.store().flush_blocking()?;
         for segment in gone {
             segment.retire();
             let doomed = self
