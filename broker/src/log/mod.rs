@@ -45,6 +45,7 @@ pub mod disk;
 mod epochs;
 mod error;
 mod index;
+pub mod inspect;
 mod partition;
 mod producers;
 mod read;

@@ -188,11 +188,11 @@ impl Opening<'_> {
         let log_start_offset = start.unwrap_or(0).max(first);
 
         let mut restored = match &checkpoint {
-            Some(checkpoint) => self.from_checkpoint(&found, checkpoint)?,
+            Some(checkpoint) => self.recover_from_checkpoint(&found, checkpoint)?,
             None => None,
         };
         if restored.is_none() {
-            restored = Some(self.from_files(&found)?);
+            restored = Some(self.recover_from_files(&found)?);
         }
         let (mut segments, mut derived) = restored.unwrap_or_default();
         if segments.last().is_none_or(|last| last.next_offset() < log_start_offset) {
@@ -297,7 +297,7 @@ impl Opening<'_> {
     }
 
     /// Trusts the store as far as it can be, and scans the rest; `None` where the files do not go as far as the store says.
-    fn from_checkpoint(
+    fn recover_from_checkpoint(
         &self,
         found: &[Found],
         checkpoint: &Checkpoint,
@@ -350,7 +350,7 @@ impl Opening<'_> {
     }
 
     /// Scans everything. Bytes that were never synced end where they are first torn; who salvages keeps what comes after.
-    fn from_files(&self, found: &[Found]) -> Result<(Vec<Segment>, Derived), LogError> {
+    fn recover_from_files(&self, found: &[Found]) -> Result<(Vec<Segment>, Derived), LogError> {
         self.forget_all()?;
         let mut derived = Derived::default();
         let mut segments = Vec::with_capacity(found.len());

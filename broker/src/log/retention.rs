@@ -9,12 +9,15 @@ use uuid::Uuid;
 
 use super::{
     LogConfig,
-    dir::{DELETED_DIR, DELETED_FILE, log_error},
+    dir::{DELETED_DIR, DELETED_FILE, LogDir, log_error},
     error::{LogError, ReadError},
-    partition::Inner,
+    partition::{Inner, PartitionLog},
     segment::{Segment, file_name},
 };
-use crate::metadata::{segments::kind, store::Batch};
+use crate::metadata::{
+    segments::{LogKey, kind},
+    store::Batch,
+};
 
 /// What the decision needs to know of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,6 +225,24 @@ impl Inner {
             batch.remove(entry?.0);
         }
         Ok(self.dir.tree().apply(batch)?)
+    }
+}
+
+impl PartitionLog {
+    /// Forgets what the store has of a log but for where it starts, so that opening it makes everything anew.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) fn forget(dir: &LogDir, topic_id: Uuid, partition: i32) -> Result<(), LogError> {
+        let key = LogKey::new(topic_id, partition);
+        let mut batch = Batch::default();
+        for entry in dir.tree().scan_prefix(key.all()) {
+            let (found, _) = entry?;
+            if found != key.of(kind::LOG_START_OFFSET) {
+                batch.remove(found);
+            }
+        }
+        Ok(dir.tree().apply(batch)?)
     }
 }
 

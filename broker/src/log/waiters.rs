@@ -21,7 +21,7 @@ pub struct Waiters {
 
 impl Waiters {
     /// From now until the registration is dropped, every append calls `notify_one` on `notify`.
-    pub fn register<'a>(self: &'a Arc<Self>, notify: &Arc<Notify>) -> Registration {
+    pub fn register(self: &Arc<Self>, notify: &Arc<Notify>) -> Registration {
         let mut waiting = self.waiting.lock();
         waiting.push(Arc::clone(notify));
         self.count.store(waiting.len(), Ordering::Relaxed);

@@ -202,7 +202,7 @@ fn after_a_power_loss_what_was_synced_is_there_and_the_rest_is_a_prefix() {
         if seed % 3 == 0 {
             log.checkpoint(NOW).unwrap();
         }
-        expected.extend(fill(&log, 15).into_iter());
+        expected.extend(fill(&log, 15));
         if seed % 2 == 0 {
             log.checkpoint(NOW).unwrap();
         }
