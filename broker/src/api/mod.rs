@@ -32,6 +32,7 @@ mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
 mod describe_topic_partitions;
 mod fetch;
 mod find_coordinator;
@@ -209,6 +210,7 @@ pub(crate) static TABLE: &[Api] = &[
     api!(OffsetForLeaderEpoch, 2..=4, offset_for_leader_epoch),
     api!(DescribeConfigs, 1..=4, describe_configs),
     api!(AlterConfigs, 0..=2, alter_configs),
+    api!(DescribeLogDirs, 1..=4, describe_log_dirs),
     api!(CreatePartitions, 0..=3, create_partitions),
     api!(DeleteGroups, 0..=2, delete_groups),
     api!(IncrementalAlterConfigs, 0..=1, incremental_alter_configs),
