@@ -32,7 +32,9 @@ use tickertape_lake::s3::{Server, ServerConfig};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> anyhow::Result<()> {
-    let events = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(1_000_000);
+    let events = std::env::args()
+        .find_map(|argument| argument.parse().ok())
+        .unwrap_or(1_000_000);
     let messages: Vec<Vec<u8>> = (0..events).map(tick).collect();
     let bytes: usize = messages.iter().map(Vec::len).sum();
     println!("{events} events of {} bytes", bytes / messages.len().max(1));
@@ -64,18 +66,36 @@ fn parts(messages: &[Vec<u8>]) -> anyhow::Result<()> {
     let encoding = Encoding {
         table: "ticks".to_owned(),
         format: Format::Parquet,
-        dates: DateRule { by: PartitionBy::Event, fields: fields.clone() },
-        rules: Rules { on_new_type: OnNewType::Widen, time_fields: fields[..1].to_vec() },
+        dates: DateRule {
+            by: PartitionBy::Event,
+            fields: fields.clone(),
+        },
+        rules: Rules {
+            on_new_type: OnNewType::Widen,
+            time_fields: fields[..1].to_vec(),
+        },
     };
-    let limits =
-        Limits { records_max: 200_000, bytes_max: 64 << 20, age_max: Duration::from_secs(30), memory_max: 1 << 40 };
+    let limits = Limits {
+        records_max: 200_000,
+        bytes_max: 64 << 20,
+        age_max: Duration::from_secs(30),
+        memory_max: 1 << 40,
+    };
     let mut batcher = Batcher::new(limits);
-    let source = Source { topic: "ticks".into(), partition: 0, epoch: 0 };
+    let source = Source {
+        topic: "ticks".into(),
+        partition: 0,
+        epoch: 0,
+    };
     batcher.assign(source, Start { next: 0, witness: None });
     let started = Instant::now();
     let mut cuts = Vec::new();
     for (offset, value) in (0..).zip(messages) {
-        let record = Record { offset, timestamp_ms: 0, value: Some(value) };
+        let record = Record {
+            offset,
+            timestamp_ms: 0,
+            value: Some(value),
+        };
         let day = |record: &Record<'_>| encoding.dates.day_of(record.value, record.timestamp_ms).ok();
         if let Pushed::Cut(cut) = batcher.push("ticks", 0, record, day, started) {
             cuts.push(cut);
@@ -97,7 +117,11 @@ fn parts(messages: &[Vec<u8>]) -> anyhow::Result<()> {
     let both = started.elapsed();
     let rate = |time: Duration| messages.len() as f64 / time.as_secs_f64();
     println!("batching      {:>10.0} events/s", rate(batched));
-    println!("encoding      {:>10.0} events/s, {:.2} bytes a row", rate(both - batched), bytes as f64 / rows as f64);
+    println!(
+        "encoding      {:>10.0} events/s, {:.2} bytes a row",
+        rate(both - batched),
+        bytes as f64 / rows as f64
+    );
     println!("both, 1 core  {:>10.0} events/s", rate(both));
     Ok(())
 }
@@ -112,10 +136,15 @@ async fn whole(messages: &[Vec<u8>]) -> anyhow::Result<()> {
     let admin: AdminClient<DefaultClientContext> = config.create()?;
     let topic = NewTopic::new("ticks", 2, TopicReplication::Fixed(1));
     admin.create_topics([&topic], &AdminOptions::new()).await?;
-    config.set("linger.ms", "20").set("compression.type", "lz4").set("queue.buffering.max.kbytes", "1000000");
+    config
+        .set("linger.ms", "20")
+        .set("compression.type", "lz4")
+        .set("queue.buffering.max.kbytes", "1000000");
     let producer: BaseProducer = config.set("queue.buffering.max.messages", "10000000").create()?;
     for (at, message) in messages.iter().enumerate() {
-        let record = BaseRecord::<(), Vec<u8>>::to("ticks").partition(i32::from(at % 2 == 1)).payload(message);
+        let record = BaseRecord::<(), Vec<u8>>::to("ticks")
+            .partition(i32::from(at % 2 == 1))
+            .payload(message);
         producer.send(record).map_err(|(error, _)| error)?;
         if at % 1_000 == 0 {
             producer.poll(Duration::ZERO);
@@ -140,9 +169,19 @@ async fn whole(messages: &[Vec<u8>]) -> anyhow::Result<()> {
     let summary = sink.await??;
     let took = started.unwrap_or_else(Instant::now).elapsed();
     let cpu = cpu() - cpu_before;
-    println!("whole sink    {:>10.0} events/s, {summary}", messages.len() as f64 / took.as_secs_f64());
-    println!("              {:>10.0} events per second of CPU, broker and store included", messages.len() as f64 / cpu);
-    println!("              {} pauses; the process held {} MiB at most", stats.pauses.load(Ordering::Relaxed), peak_mib());
+    println!(
+        "whole sink    {:>10.0} events/s, {summary}",
+        messages.len() as f64 / took.as_secs_f64()
+    );
+    println!(
+        "              {:>10.0} events per second of CPU, broker and store included",
+        messages.len() as f64 / cpu
+    );
+    println!(
+        "              {} pauses; the process held {} MiB at most",
+        stats.pauses.load(Ordering::Relaxed),
+        peak_mib()
+    );
     broker.shutdown().await?;
     store.shutdown().await?;
     Ok(())
@@ -152,12 +191,19 @@ async fn whole(messages: &[Vec<u8>]) -> anyhow::Result<()> {
 fn cpu() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
+    let ticks = |at: usize| {
+        fields
+            .get(at)
+            .and_then(|field| field.parse::<f64>().ok())
+            .unwrap_or(0.0)
+    };
     (ticks(11) + ticks(12)) / 100.0
 }
 
 fn peak_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) / 1024
+    peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse::<u64>().ok())
+        .unwrap_or(0)
+        / 1024
 }

@@ -53,13 +53,16 @@ struct Progress {
     claim: Option<i64>,
 }
 
-/// The note that goes with a committed offset, so that the ledger needn't be listed from its beginning.
-pub(crate) fn note(claim_start: i64) -> String {
-    format!("claim={claim_start}")
+/// The note that goes with a committed offset, so that the ledger needn't be listed from its beginning, and an
+/// offset of a topic that was deleted isn't taken for one of the topic made anew.
+pub(crate) fn note(epoch: u32, claim_start: i64) -> String {
+    format!("epoch={epoch} claim={claim_start}")
 }
 
-fn noted(metadata: &str) -> Option<i64> {
-    metadata.strip_prefix("claim=")?.parse().ok()
+/// Epoch and claim of a note.
+fn noted(metadata: &str) -> Option<(u32, i64)> {
+    let (epoch, claim) = metadata.strip_prefix("epoch=")?.split_once(" claim=")?;
+    Some((epoch.parse().ok()?, claim.parse().ok()?))
 }
 
 impl Recovery {
@@ -95,9 +98,17 @@ impl Recovery {
                 Offset::Offset(offset) => Some(offset),
                 _ => None,
             });
-            Progress {
-                offset,
-                claim: found.and_then(|found| noted(found.metadata())),
+            match found.and_then(|found| noted(found.metadata())) {
+                Some((epoch, claim)) if epoch == source.epoch => Progress {
+                    offset,
+                    claim: Some(claim),
+                },
+                // Another program's, or the user's who wants to begin somewhere.
+                None if source.epoch == 0 => Progress { offset, claim: None },
+                _ => Progress {
+                    offset: None,
+                    claim: None,
+                },
             }
         };
         Ok(sources.iter().map(of).collect())
@@ -263,4 +274,17 @@ pub(crate) fn made_anew(source: &Source, end: i64, found: &str) -> anyhow::Error
         "{source}: the lake has it up to offset {end}, but {found}. If the topic was deleted and made anew, \
          --epoch {next} writes it beside what is there; if it wasn't, Kafka has lost messages"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_read_back_and_nothing_else_is_one() {
+        assert_eq!(noted(&note(3, 17)), Some((3, 17)));
+        for other in ["", "epoch=", "claim=3", "epoch=1 claim=x", "hello"] {
+            assert_eq!(noted(other), None, "{other}");
+        }
+    }
 }

@@ -166,7 +166,7 @@ impl Sink {
                 continue;
             }
             let mut offset = offsets.add_partition(&source.topic, source.partition);
-            offset.set_metadata(note(range.start));
+            offset.set_metadata(note(source.epoch, range.start));
             if let Err(error) = offset.set_offset(Offset::Offset(range.end)) {
                 tracing::warn!("{source}: {error}");
             }

@@ -186,7 +186,6 @@ async fn a_topic_made_anew_is_not_written_over_the_old_one() {
 
     let mut options = world.options(&["ticks"]);
     options.epoch = 1;
-    options.group = "after".to_owned();
     let sink = world.sink(options, &catalog);
     sink.written(100).await;
     sink.stop().await.unwrap();
