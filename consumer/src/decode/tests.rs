@@ -285,9 +285,9 @@ proptest! {
             .filter_map(|(at, text)| Some((at, serde_json::from_str::<Value>(text).ok().filter(Value::is_object)?)))
             .collect();
         let accepted = |at: &usize| !first.rejected.iter().any(|(position, _)| position == at);
-        for at in 0..texts.len() {
+        for (at, text) in texts.iter().enumerate() {
             let object = objects.iter().any(|(position, _)| *position == at);
-            prop_assert!(object || !accepted(&at), "not an object, but accepted: {}", texts[at]);
+            prop_assert!(object || !accepted(&at), "not an object, but accepted: {}", text);
         }
         prop_assert_eq!(first.rows + first.rejected.len(), texts.len());
         let kind = ColumnType::Struct(schema.columns.clone());

@@ -228,7 +228,7 @@ impl ValueSeed<'_, '_, '_> {
     }
 
     /// A scalar into a text column.
-    fn as_text<E: Error>(self, text: &str) -> Result<(), E> {
+    fn push_text<E: Error>(self, text: &str) -> Result<(), E> {
         if let Values::Text(column) = &mut self.column.values {
             column.bytes.extend_from_slice(text.as_bytes());
             column.end();
@@ -256,7 +256,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
             self.learn(&ColumnType::Boolean)?;
         }
         let Values::Boolean(values) = &mut self.column.values else {
-            return self.as_text(if value { "true" } else { "false" });
+            return self.push_text(if value { "true" } else { "false" });
         };
         values.push(value);
         self.column.not_null();
@@ -275,7 +275,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
             Values::Timestamp(_) | Values::Date(_) => {
                 return Err(self.context.reject(format!("{value} is not a time")));
             }
-            _ => return self.as_text(&value.to_string()),
+            _ => return self.push_text(&value.to_string()),
         }
         self.column.not_null();
         Ok(())
@@ -285,7 +285,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
         match i64::try_from(value) {
             Ok(value) => self.visit_i64(value),
-            Err(_) if matches!(self.column.values, Values::Text(_)) => self.as_text(&value.to_string()),
+            Err(_) if matches!(self.column.values, Values::Text(_)) => self.push_text(&value.to_string()),
             #[expect(clippy::cast_precision_loss, reason = "beyond 64 bits signed there are only doubles")]
             Err(_) => self.visit_f64(value as f64),
         }
@@ -310,7 +310,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
             Values::Timestamp(_) | Values::Date(_) => {
                 return Err(self.context.reject(format!("{value:?} is not a time")));
             }
-            _ => return self.as_text(&format!("{value:?}")),
+            _ => return self.push_text(&format!("{value:?}")),
         }
         self.column.not_null();
         Ok(())

@@ -1,6 +1,8 @@
 //! The whole sink over real sockets: an embedded broker, an embedded S3 server, and what is in the bucket
 //! afterwards compared with what was produced.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers panic for it")]
+
 mod faults;
 mod mistakes;
 mod sharing;
