@@ -8,12 +8,17 @@
 //! cannot be (an unknown option, file, column, topic or bucket), with the nearest name that exists.
 
 mod cmd;
+mod demo;
+mod lake_access;
+mod logs;
+mod quiet;
+mod registrar;
 mod signals;
+mod verify;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 
 /// Real-time market data on Kafka, self-contained.
 #[derive(Parser)]
@@ -31,7 +36,7 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    init_logs();
+    logs::init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report(&anyhow::Error::new(error).context("cannot start the runtime")),
@@ -46,16 +51,6 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => report(&error),
     }
-}
-
-/// Logs go to stderr; `RUST_LOG` says how much of them.
-fn init_logs() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,tickertape=info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .compact()
-        .init();
 }
 
 fn report(error: &anyhow::Error) -> ExitCode {

@@ -1,10 +1,16 @@
 //! One subcommand, one file.
 
 pub(crate) mod bench;
+pub(crate) mod broker;
 pub(crate) mod cat;
+pub(crate) mod consume;
+pub(crate) mod crawl;
+pub(crate) mod demo;
 pub(crate) mod produce;
 pub(crate) mod s3;
+pub(crate) mod sql;
 pub(crate) mod topic;
+pub(crate) mod verify;
 
 use std::process::ExitCode;
 
@@ -14,12 +20,18 @@ use tokio_util::sync::CancellationToken;
 /// What `tickertape` can be asked to do.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    Demo(demo::DemoOptions),
     Bench(bench::BenchOptions),
+    Consume(consume::Options),
+    Broker(broker::Options),
     #[command(subcommand)]
     Topic(topic::TopicCommand),
+    Crawl(crawl::Options),
     Produce(produce::Options),
     Cat(cat::CatOptions),
     S3(s3::Options),
+    Sql(sql::Options),
+    Verify(verify::Options),
 }
 
 impl Command {
@@ -28,7 +40,13 @@ impl Command {
         match self {
             Command::Bench(options) => bench::run(options, shutdown).await,
             Command::Topic(command) => topic::run(command, shutdown).await,
+            Command::Broker(options) => broker::run(options, shutdown).await,
+            Command::Consume(options) => consume::run(options, shutdown).await,
+            Command::Demo(options) => demo::run(options, shutdown).await,
+            Command::Crawl(options) => crawl::run(options).await,
             Command::Produce(options) => produce::run(options, shutdown).await,
+            Command::Sql(options) => sql::run(options).await,
+            Command::Verify(options) => verify::run(options, shutdown).await,
             Command::S3(options) => s3::run(options, shutdown).await,
             Command::Cat(options) => cat::run(options, shutdown).await,
         }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::CatOptions;
 use super::format::{Format, envelope, unescape};
+use crate::quiet::{QuietAtEnd, Reader};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often the loop looks at the shutdown token while nothing arrives.
@@ -76,13 +77,17 @@ pub(super) fn run(options: &CatOptions, cluster: &Cluster, shutdown: &Cancellati
             "enable.auto.commit",
             if options.group.is_some() { "true" } else { "false" },
         ),
+        // Closing polls what is still queued: only what was printed may count as read.
+        ("enable.auto.offset.store", "false"),
         ("auto.offset.reset", "earliest"),
         ("fetch.wait.max.ms", "100"),
     ])?;
     if matches!(range.start, Start::Offset(Offset::End)) {
         config.set("auto.offset.reset", "latest");
     }
-    let consumer: BaseConsumer = config.create().context("cannot make a consumer")?;
+    let consumer: Reader = config
+        .create_with_context(QuietAtEnd)
+        .context("cannot make a consumer")?;
     let assigned = match &options.group {
         Some(_) => {
             subscribe(options, cluster, &consumer)?;
@@ -100,7 +105,7 @@ pub(super) fn run(options: &CatOptions, cluster: &Cluster, shutdown: &Cancellati
     Ok(ExitCode::SUCCESS)
 }
 
-fn subscribe(options: &CatOptions, cluster: &Cluster, consumer: &BaseConsumer) -> anyhow::Result<()> {
+fn subscribe(options: &CatOptions, cluster: &Cluster, consumer: &Reader) -> anyhow::Result<()> {
     let arguments: Vec<String> = options
         .arguments
         .iter()
@@ -117,7 +122,7 @@ fn subscribe(options: &CatOptions, cluster: &Cluster, consumer: &BaseConsumer) -
 }
 
 /// Assigns the topic's partitions from where -o says, and returns how many there are.
-fn assign(options: &CatOptions, cluster: &Cluster, consumer: &BaseConsumer, range: Range) -> anyhow::Result<usize> {
+fn assign(options: &CatOptions, cluster: &Cluster, consumer: &Reader, range: Range) -> anyhow::Result<usize> {
     let topic = options.topic()?;
     let partitions = *cluster.topics.get(topic).ok_or_else(|| cluster.unknown_topic(topic))? as i32;
     let mut list = TopicPartitionList::new();
@@ -144,7 +149,7 @@ fn assign(options: &CatOptions, cluster: &Cluster, consumer: &BaseConsumer, rang
 
 fn consume(
     options: &CatOptions,
-    consumer: &BaseConsumer,
+    consumer: &Reader,
     assigned: Option<usize>,
     end_ms: Option<i64>,
     printer: &mut Printer<'_>,
@@ -169,6 +174,9 @@ fn consume(
                 positions.insert(partition, message.offset() + 1);
                 if !printer.print(&message)? {
                     return Ok(());
+                }
+                if options.group.is_some() {
+                    consumer.store_offset_from_message(&message).context("cannot note what was read")?;
                 }
                 left -= 1;
             }
@@ -200,7 +208,7 @@ fn consume(
 }
 
 /// The assigned topics that have this partition; librdkafka's end-of-partition event names the partition alone.
-fn assignment_with(consumer: &BaseConsumer, partition: i32) -> anyhow::Result<Vec<String>> {
+fn assignment_with(consumer: &Reader, partition: i32) -> anyhow::Result<Vec<String>> {
     let assignment = consumer.assignment()?;
     let position = consumer.position()?;
     let mut topics = Vec::new();

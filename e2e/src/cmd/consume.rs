@@ -1,0 +1,33 @@
+//! `tickertape consume`: topics of any Kafka to any S3, in folders by date.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use tickertape_consumer::{ConsumeOptions, Registrar, Stats};
+use tickertape_lake::sql::CatalogOptions;
+use tokio_util::sync::CancellationToken;
+
+use crate::lake_access;
+use crate::registrar::CatalogRegistrar;
+
+/// Write topics to S3 in folders partitioned by date.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    consume: ConsumeOptions,
+    #[command(flatten)]
+    catalog: CatalogOptions,
+}
+
+/// Consumes until `shutdown`, writes what is open, commits, and says what was written.
+pub(crate) async fn run(mut options: Options, shutdown: CancellationToken) -> anyhow::Result<ExitCode> {
+    lake_access::prefer_local(&mut options.consume.s3);
+    // A store of one's own need not have a catalog; Amazon S3 has AWS Glue's only where it was asked for.
+    let (s3, timeout) = (&options.consume.s3, options.consume.kafka.timeout);
+    let catalog = lake_access::catalog_of(&options.catalog, s3, timeout, &shutdown).await?;
+    let registrar = catalog.map(|catalog| Arc::new(CatalogRegistrar::new(catalog)) as Arc<dyn Registrar>);
+    let summary = tickertape_consumer::run(options.consume, registrar, shutdown, Arc::new(Stats::default())).await?;
+    println!("{summary}");
+    Ok(ExitCode::SUCCESS)
+}
