@@ -1,6 +1,9 @@
 //! The whole system, as its users meet it: the binary's subcommands over real sockets and real files.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics is a test that fails")]
-
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics is a test that fails"
+)]
 
 mod bad_input;
 mod demo;

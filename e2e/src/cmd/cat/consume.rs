@@ -176,7 +176,9 @@ fn consume(
                     return Ok(());
                 }
                 if options.group.is_some() {
-                    consumer.store_offset_from_message(&message).context("cannot note what was read")?;
+                    consumer
+                        .store_offset_from_message(&message)
+                        .context("cannot note what was read")?;
                 }
                 left -= 1;
             }
