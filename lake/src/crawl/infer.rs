@@ -7,6 +7,7 @@
 //! stay strings, since a later value might be none.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{BufRead, Read};
 
 use anyhow::{Context, bail};
@@ -16,6 +17,8 @@ use chrono::{DateTime, NaiveDate};
 use parquet::arrow::parquet_to_arrow_schema;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::objects::{self, Object};
@@ -151,11 +154,11 @@ fn json(sample: &mut std::io::Take<Box<dyn BufRead + Send>>) -> anyhow::Result<I
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let value: Value = serde_json::from_slice(&line).with_context(|| format!("line {number}"))?;
-        let Value::Object(members) = value else {
+        if line.trim_ascii_start().first() != Some(&b'{') {
             bail!("line {number} is not a JSON object");
-        };
-        inferred.see(&members);
+        }
+        let members: Members = serde_json::from_slice(&line).with_context(|| format!("line {number}"))?;
+        inferred.see(&members.0);
     }
     if sample.limit() == 0 {
         for column in &mut inferred.columns {
@@ -165,9 +168,34 @@ fn json(sample: &mut std::io::Take<Box<dyn BufRead + Send>>) -> anyhow::Result<I
     Ok(inferred)
 }
 
+/// The members of a JSON object in their own order, which becomes that of the columns.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::with_capacity(map.size_hint().unwrap_or(16));
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
 impl Inferred {
     /// Takes the members of one line into account.
-    fn see(&mut self, members: &serde_json::Map<String, Value>) {
+    fn see(&mut self, members: &[(String, Value)]) {
         let known = |columns: &[Column], name: &str, hive: &HiveType| {
             let mut columns = columns.iter();
             columns.any(|column| column.name == name && column.hive_type == hive.to_string())

@@ -143,6 +143,7 @@ mod tests {
         let of = |key: &&str| Object {
             key: (*key).to_owned(),
             bytes: 1,
+            etag: String::new(),
         };
         group(&lake.parse().unwrap(), keys.iter().map(of).collect())
     }

@@ -10,11 +10,14 @@
 //! - What does not fit (another format, other partition keys, types with nothing in common) is reported
 //!   as a conflict and left alone.
 //! - A partition without objects is taken out of the catalog only if it lies under the crawled prefix.
+//! - Objects are read once: a partition (or a table without any) keeps a digest of its objects' keys and
+//!   ETags in its parameters, and is not read again while that stays the same.
 //! - Path parts that start with `_` or `.` are not looked at.
 //!
 //! It never writes, moves or deletes an object.
 
 mod infer;
+mod known;
 mod layout;
 mod objects;
 mod options;

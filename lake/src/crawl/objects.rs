@@ -12,6 +12,7 @@ use tickertape_client::s3::S3Url;
 pub(super) struct Object {
     pub(super) key: String,
     pub(super) bytes: u64,
+    pub(super) etag: String,
 }
 
 /// All objects under a prefix, by key.
@@ -38,6 +39,7 @@ pub(super) async fn list(client: &Client, lake: &S3Url) -> anyhow::Result<Vec<Ob
             Some(Object {
                 key: object.key?,
                 bytes: object.size.unwrap_or(0).max(0) as u64,
+                etag: object.e_tag.unwrap_or_default(),
             })
         }));
     }

@@ -35,6 +35,9 @@ pub struct TableReport {
     pub objects: u64,
     /// Their size.
     pub bytes: u64,
+    /// Objects that were read to know their columns: those of partitions that are as they were when they
+    /// were last crawled are not.
+    pub objects_read: u64,
     /// Whether the table is new.
     pub created: bool,
     /// Columns that were added or widened.
@@ -113,7 +116,11 @@ impl fmt::Display for TableReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = if self.created { "created" } else { "known" };
         let format = self.format.unwrap_or("unreadable");
-        writeln!(f, "{} ({format}, {} objects): {state}", self.name, self.objects)?;
+        writeln!(
+            f,
+            "{} ({format}, {} objects, {} read): {state}",
+            self.name, self.objects, self.objects_read
+        )?;
         let partitions = |of: &[Vec<String>]| of.iter().map(|values| values.join("/")).collect::<Vec<_>>();
         named(f, "", &self.changes)?;
         named(f, "added partition ", &partitions(&self.partitions_added))?;

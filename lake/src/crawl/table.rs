@@ -6,19 +6,24 @@ use aws_sdk_s3::Client;
 use futures::stream::{self, StreamExt};
 
 use super::infer::{self, Inferred};
+use super::known::{self, Known, Values};
 use super::layout::{File, Folder};
 use super::options::CrawlSettings;
 use super::report::TableReport;
-use crate::catalog::{
-    Catalog, CatalogError, Column, PartitionFilter, SchemaChange, Table, TableFormat, ensure_table,
-    register_partitions, widen,
-};
+use crate::catalog::{Catalog, CatalogError, Column, Partition, SchemaChange, Table, TableFormat, ensure_table, widen};
 
 /// How many objects of a table are read at a time.
 const CONCURRENT_OBJECTS: usize = 16;
 
 /// The partitions that objects lie in: values, and the folder of each.
-type Partitions = BTreeMap<Vec<String>, String>;
+type Partitions = BTreeMap<Values, String>;
+
+/// An object that was read.
+struct Read {
+    key: String,
+    values: Values,
+    of: Inferred,
+}
 
 /// Crawls one folder.
 pub(super) async fn crawl(
@@ -48,12 +53,15 @@ pub(super) async fn crawl(
         let why = format!("lies under partition keys {names:?}, the table has {keys:?}");
         (file.object.key.clone(), why)
     }));
-    let inferred = infer_all(client, &folder.location.bucket, &files, &mut report).await;
+    let known = Known::read(catalog, existing.as_ref(), &files).await?;
+    let news: Vec<&File> = files.iter().filter(|file| known.is_news(file)).collect();
+    report.objects_read = news.len() as u64;
+    let (inferred, mut unread) = infer_all(client, &folder.location.bucket, &news, &mut report).await;
     let Some(format) = table_format(existing.as_ref(), &inferred) else {
         return Ok(report);
     };
     report.format = Some(format.classification());
-    let wanted = merged(format, &inferred, &mut report);
+    let wanted = merged(format, &inferred, &mut unread, &mut report);
     let columns: Vec<Column> = wanted.columns.into_iter().filter(|c| !keys.contains(&c.name)).collect();
     let key_columns = keys.iter().map(|key| Column::new(key, "string")).collect();
     let mut table = format.table(&settings.database, &report.name, &report.location, columns, key_columns);
@@ -63,23 +71,36 @@ pub(super) async fn crawl(
         .iter()
         .filter(|_| !keys.is_empty())
         .map(|file| {
-            let values = file.partition.iter().map(|(_, value)| value.clone()).collect();
-            (values, format!("s3://{}/{}", folder.location.bucket, file.folder))
+            (
+                known::values(file),
+                format!("s3://{}/{}/", folder.location.bucket, file.folder),
+            )
         })
         .collect();
-    match settings.dry_run {
-        true => compare(existing.as_ref(), &table, &mut report),
-        false => apply(catalog, &table, &mut report).await?,
+    let added = compare_partitions(&known, &placed, &mut report);
+    if settings.dry_run {
+        compare(existing.as_ref(), &table, &mut report);
+        return Ok(report);
     }
-    partitions(
-        catalog,
-        existing.is_some(),
-        &table,
-        &placed,
-        settings.dry_run,
-        &mut report,
-    )
-    .await?;
+    let ensured = ensure_table(catalog, &table).await?;
+    report.created = ensured.created;
+    report.changed(ensured.changes);
+    let mut partitions: Vec<Partition> = added
+        .into_iter()
+        .map(|(values, location)| Partition::of_table(&ensured.table, values, location))
+        .collect();
+    for partition in &mut partitions {
+        known.note(partition, &unread);
+    }
+    let (database, name) = (&table.database, &table.name);
+    if !partitions.is_empty() {
+        catalog.create_partitions(database, name, &partitions).await?;
+    }
+    if !report.partitions_removed.is_empty() {
+        let removed = &report.partitions_removed;
+        catalog.delete_partitions(database, name, removed).await?;
+    }
+    known.remember(catalog, &table, &unread).await?;
     Ok(report)
 }
 
@@ -99,33 +120,46 @@ fn partition_keys(existing: Option<&Table>, files: &[File]) -> Vec<String> {
         .unwrap_or_default()
 }
 
-async fn infer_all(client: &Client, bucket: &str, files: &[File], report: &mut TableReport) -> Vec<(String, Inferred)> {
-    let objects: Vec<_> = files.iter().map(|file| file.object.clone()).collect();
+/// The columns of all objects, and the partitions with objects that could not be read.
+async fn infer_all(
+    client: &Client,
+    bucket: &str,
+    files: &[&File],
+    report: &mut TableReport,
+) -> (Vec<Read>, BTreeSet<Values>) {
+    let objects: Vec<_> = files
+        .iter()
+        .map(|file| (file.object.clone(), known::values(file)))
+        .collect();
     let outcomes: Vec<_> = stream::iter(objects)
-        .map(|object| async move {
+        .map(|(object, values)| async move {
             let inferred = infer::infer(client, bucket, &object).await;
-            (object.key, inferred)
+            (object.key, values, inferred)
         })
         .buffered(CONCURRENT_OBJECTS)
         .collect()
         .await;
     let mut inferred = Vec::with_capacity(outcomes.len());
-    for (key, outcome) in outcomes {
+    let mut unread = BTreeSet::new();
+    for (key, values, outcome) in outcomes {
         match outcome {
-            Ok(columns) => inferred.push((key, columns)),
-            Err(error) => report.skip([(key, format!("{error:#}"))]),
+            Ok(of) => inferred.push(Read { key, values, of }),
+            Err(error) => {
+                unread.insert(values);
+                report.skip([(key, format!("{error:#}"))]);
+            }
         }
     }
-    inferred
+    (inferred, unread)
 }
 
 /// The catalog's format where the table is known, else that of most objects.
-fn table_format(existing: Option<&Table>, inferred: &[(String, Inferred)]) -> Option<TableFormat> {
+fn table_format(existing: Option<&Table>, inferred: &[Read]) -> Option<TableFormat> {
     if let Some(format) = existing.and_then(TableFormat::of_table) {
         return Some(format);
     }
     let mut seen: BTreeMap<&str, (usize, TableFormat)> = BTreeMap::new();
-    for (_, of) in inferred {
+    for Read { of, .. } in inferred {
         let entry = seen.entry(of.format.classification()).or_insert((0, of.format));
         entry.0 += 1;
     }
@@ -133,8 +167,9 @@ fn table_format(existing: Option<&Table>, inferred: &[(String, Inferred)]) -> Op
     most.map(|(_, format)| format)
 }
 
-/// The columns of all objects of the table's format.
-fn merged(format: TableFormat, inferred: &[(String, Inferred)], report: &mut TableReport) -> Inferred {
+/// The columns of all objects of the table's format. Partitions with others are as good as unread: what is
+/// wrong with them is said by every crawl.
+fn merged(format: TableFormat, inferred: &[Read], unread: &mut BTreeSet<Values>, report: &mut TableReport) -> Inferred {
     let mut all = Inferred {
         format,
         columns: Vec::new(),
@@ -142,7 +177,7 @@ fn merged(format: TableFormat, inferred: &[(String, Inferred)], report: &mut Tab
         conflicts: Vec::new(),
     };
     let mut last: Option<&[Column]> = None;
-    for (key, of) in inferred {
+    for Read { key, values, of } in inferred {
         if of.format.classification() != format.classification() {
             let why = format!(
                 "is {}, the table is {}",
@@ -150,9 +185,13 @@ fn merged(format: TableFormat, inferred: &[(String, Inferred)], report: &mut Tab
                 format.classification()
             );
             report.skip([(key.clone(), why)]);
+            unread.insert(values.clone());
             continue;
         }
-        report.conflict(key, &of.conflicts);
+        if !of.conflicts.is_empty() {
+            report.conflict(key, &of.conflicts);
+            unread.insert(values.clone());
+        }
         all.own_names.extend(of.own_names.clone());
         // Objects of one writer are alike: most need no second look.
         if last == Some(of.columns.as_slice()) {
@@ -161,7 +200,10 @@ fn merged(format: TableFormat, inferred: &[(String, Inferred)], report: &mut Tab
         last = Some(&of.columns);
         let (columns, changes) = widen(&all.columns, &of.columns);
         let conflicts: Vec<SchemaChange> = changes.into_iter().filter(|change| !change.alters()).collect();
-        report.conflict(key, &conflicts);
+        if !conflicts.is_empty() {
+            report.conflict(key, &conflicts);
+            unread.insert(values.clone());
+        }
         all.columns = columns;
     }
     all
@@ -185,53 +227,19 @@ fn compare(existing: Option<&Table>, wanted: &Table, report: &mut TableReport) {
     }
 }
 
-async fn apply(catalog: &dyn Catalog, wanted: &Table, report: &mut TableReport) -> anyhow::Result<()> {
-    let ensured = ensure_table(catalog, wanted).await?;
-    report.created = ensured.created;
-    report.changed(ensured.changes);
-    Ok(())
-}
-
-/// Adds the partitions that have objects and removes those under the folder that have none any more.
-async fn partitions(
-    catalog: &dyn Catalog,
-    known: bool,
-    table: &Table,
-    placed: &Partitions,
-    dry_run: bool,
-    report: &mut TableReport,
-) -> anyhow::Result<()> {
-    if table.partition_keys.is_empty() {
-        return Ok(());
-    }
-    let all = PartitionFilter::all();
-    let registered = match known {
-        true => catalog.partitions(&table.database, &table.name, &all).await?,
-        false => Vec::new(),
-    };
-    let there: BTreeSet<&Vec<String>> = registered.iter().map(|partition| &partition.values).collect();
-    let added: Vec<(Vec<String>, String)> = placed
-        .iter()
-        .filter(|(values, _)| !there.contains(values))
-        .map(|(values, location)| (values.clone(), location.clone()))
-        .collect();
+/// What partitions come and go: adds those that have objects, removes those under the folder that have none.
+fn compare_partitions(known: &Known, placed: &Partitions, report: &mut TableReport) -> Partitions {
+    let there: BTreeSet<&Values> = known.registered.iter().map(|partition| &partition.values).collect();
+    let mut added = placed.clone();
+    added.retain(|values, _| !there.contains(values));
     let below = |location: &str| location.starts_with(&report.location);
-    let removed: Vec<Vec<String>> = registered
+    report.partitions_removed = known
+        .registered
         .iter()
         .filter(|partition| !placed.contains_key(&partition.values))
         .filter(|partition| partition.location().is_some_and(below))
         .map(|partition| partition.values.clone())
         .collect();
-    if !dry_run && !added.is_empty() {
-        let current = catalog.table(&table.database, &table.name).await?;
-        register_partitions(catalog, current.as_ref().unwrap_or(table), &added).await?;
-    }
-    if !dry_run && !removed.is_empty() {
-        catalog
-            .delete_partitions(&table.database, &table.name, &removed)
-            .await?;
-    }
-    report.partitions_added = added.into_iter().map(|(values, _)| values).collect();
-    report.partitions_removed = removed;
-    Ok(())
+    report.partitions_added = added.keys().cloned().collect();
+    added
 }

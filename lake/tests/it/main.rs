@@ -5,5 +5,9 @@
     reason = "what fails in a test's helper fails the test"
 )]
 
+mod catalog;
+mod crawl;
 mod glue;
+mod lake;
 mod s3;
+mod sql;

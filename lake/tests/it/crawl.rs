@@ -1,0 +1,247 @@
+//! The crawler over a lake in the embedded server, into its catalog by Glue's protocol.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use tickertape_client::exit_code;
+use tickertape_client::s3::S3Url;
+use tickertape_lake::catalog::{Catalog, Column, PartitionFilter, TableFormat, ensure_table};
+use tickertape_lake::crawl::{CrawlReport, CrawlSettings, TableReport, crawl};
+use tickertape_lake::sql::{Engine, OutputFormat, S3Connection};
+
+use crate::catalog::glue;
+use crate::lake::{gzip, parquet, put};
+use crate::s3::{BUCKET, Fixture};
+
+struct Lake {
+    fixture: Fixture,
+    catalog: Arc<dyn Catalog>,
+}
+
+impl Lake {
+    async fn start() -> Lake {
+        let fixture = Fixture::start().await;
+        let catalog = Arc::new(glue(&fixture).await);
+        Lake { fixture, catalog }
+    }
+
+    async fn put(&self, key: &str, body: impl Into<Vec<u8>>) {
+        put(&self.fixture.client, BUCKET, key, body.into()).await;
+    }
+
+    async fn delete(&self, key: &str) {
+        let client = &self.fixture.client;
+        client.delete_object().bucket(BUCKET).key(key).send().await.unwrap();
+    }
+
+    async fn crawl(&self, prefix: &str, dry_run: bool) -> CrawlReport {
+        let lake: S3Url = format!("s3://{BUCKET}/{prefix}").parse().unwrap();
+        let settings = CrawlSettings {
+            dry_run,
+            ..CrawlSettings::default()
+        };
+        let report = crawl(&self.fixture.client, self.catalog.as_ref(), &lake, &settings).await;
+        report.unwrap()
+    }
+
+    async fn columns(&self, table: &str) -> Vec<String> {
+        let table = self.catalog.table("default", table).await.unwrap().unwrap();
+        let columns = table.columns().iter();
+        columns.map(|c| format!("{} {}", c.name, c.hive_type)).collect()
+    }
+
+    async fn sql(&self, sql: &str) -> String {
+        let handle = &self.fixture.handle;
+        let connection = S3Connection::new(
+            &handle.endpoint_url(),
+            handle.access_key_id(),
+            handle.secret_access_key(),
+        );
+        let engine = Engine::new(Arc::clone(&self.catalog), connection);
+        let mut text = Vec::new();
+        let output = engine.query(sql).await.unwrap();
+        output.write(OutputFormat::Csv, &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        text.lines().skip(1).collect::<Vec<_>>().join("|")
+    }
+}
+
+fn prices(values: &[f64]) -> Vec<u8> {
+    let price: ArrayRef = Arc::new(Float64Array::from(values.to_vec()));
+    parquet(&RecordBatch::try_from_iter([("price", price)]).unwrap())
+}
+
+fn table<'a>(report: &'a CrawlReport, name: &str) -> &'a TableReport {
+    report.tables.iter().find(|table| table.name == name).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lake_of_others_becomes_tables() {
+    let lake = Lake::start().await;
+    lake.put("raw/ticks/dt=2012-01-01/a.parquet", prices(&[1.0, 2.0])).await;
+    lake.put("raw/ticks/dt=2012-01-02/b.parquet", prices(&[3.0])).await;
+    lake.put("raw/ticks/dt=2012-01-02/_SUCCESS", "x").await;
+    lake.put(
+        "raw/Events/year=2012/month=01/e.jsonl.gz",
+        gzip("{\"Id\":1,\"at\":\"2012-01-01T00:00:00Z\"}\n{\"Id\":2,\"tags\":[\"a\"]}\n"),
+    )
+    .await;
+    lake.put("raw/index/p.csv", "Index,Date,Close USD\nNYA,2012-01-03,12.5\n")
+        .await;
+    lake.put("raw/_ledger/ticks/0/1", "{}").await;
+
+    let dry = lake.crawl("raw", true).await;
+    assert!(dry.changed() && dry.dry_run);
+    assert_eq!(
+        lake.catalog.tables("default").await.unwrap(),
+        [],
+        "a dry run writes nothing"
+    );
+    let report = lake.crawl("raw", false).await;
+    assert_eq!(report.tables, dry.tables, "a dry run says what a crawl does");
+    assert_eq!(report.ignored_objects, 2);
+    let said: Vec<_> = report
+        .tables
+        .iter()
+        .map(|t| {
+            (
+                t.name.as_str(),
+                t.format,
+                t.objects,
+                t.created,
+                t.partitions_added.len(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("events", Some("json"), 1, true, 1),
+            ("index", Some("csv"), 1, true, 0),
+            ("ticks", Some("parquet"), 2, true, 2),
+        ]
+    );
+    assert_eq!(
+        lake.columns("events").await,
+        ["id bigint", "at timestamp", "tags array<string>"]
+    );
+    assert_eq!(
+        lake.columns("index").await,
+        ["index string", "date date", "close_usd double"]
+    );
+    assert_eq!(
+        lake.sql("select dt, sum(price) from ticks group by dt order by dt")
+            .await,
+        "2012-01-01,3.0|2012-01-02,3.0"
+    );
+    assert_eq!(
+        lake.sql("select id, year, month from events where id > 1").await,
+        "2,2012,01",
+        "a column that the objects spell otherwise is found"
+    );
+    assert_eq!(
+        lake.sql("select index, date, close_usd from \"index\"").await,
+        "NYA,2012-01-03,12.5"
+    );
+    let again = lake.crawl("raw", false).await;
+    assert!(!again.changed(), "{again}");
+    assert!(again.tables.iter().all(|table| table.objects_read == 0), "{again}");
+    lake.put("raw/ticks/dt=2012-01-02/c.parquet", prices(&[4.0])).await;
+    lake.put("raw/index/q.csv", "Index,Date,Close USD\nHSI,2012-01-04,x\n")
+        .await;
+    let third = lake.crawl("raw", false).await;
+    let read: Vec<u64> = third.tables.iter().map(|table| table.objects_read).collect();
+    assert_eq!(
+        read,
+        [0, 2, 2],
+        "what has changed is read, partition by partition: {third}"
+    );
+    assert_eq!(
+        table(&third, "index").changes,
+        ["widened column close_usd from double to string"]
+    );
+    let sum = lake.sql("select sum(price), max(dt) from ticks").await;
+    assert_eq!(sum, "10.0,2012-01-02");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn types_widen_partitions_come_and_go_and_conflicts_are_left_alone() {
+    let lake = Lake::start().await;
+    let of = |name: &str, column: ArrayRef| parquet(&RecordBatch::try_from_iter([(name, column)]).unwrap());
+    lake.put("t/dt=1/a.parquet", of("n", Arc::new(Int32Array::from(vec![1]))))
+        .await;
+    lake.crawl("t", false).await;
+    assert_eq!(lake.columns("t").await, ["n int"]);
+
+    lake.put("t/dt=2/b.parquet", of("n", Arc::new(Int64Array::from(vec![1 << 40]))))
+        .await;
+    lake.put("t/dt=2/c.parquet", of("m", Arc::new(StringArray::from(vec!["x"]))))
+        .await;
+    let report = lake.crawl("t", false).await;
+    assert_eq!(
+        table(&report, "t").changes,
+        ["widened column n from int to bigint", "added column m string"]
+    );
+    assert_eq!(table(&report, "t").partitions_added, [["2"]]);
+    lake.delete("t/dt=1/a.parquet").await;
+    let report = lake.crawl("t", false).await;
+    assert_eq!(table(&report, "t").partitions_removed, [["1"]]);
+    assert_eq!(lake.columns("t").await, ["n bigint", "m string"], "nothing narrows");
+
+    lake.put("t/dt=2/d.jsonl", "{\"n\":1}\n").await;
+    lake.put("t/hour=9/e.parquet", of("n", Arc::new(Int32Array::from(vec![1]))))
+        .await;
+    lake.put("t/dt=2/f.parquet", "no parquet at all, but long enough").await;
+    let report = lake.crawl("t", false).await;
+    let t = table(&report, "t");
+    assert_eq!(t.skipped.len(), 3, "{report}");
+    for (name, why) in [
+        ("d.jsonl", "is json, the table is parquet"),
+        ("e.parquet", "partition keys [\"hour\"], the table has [\"dt\"]"),
+        ("f.parquet", "Parquet"),
+    ] {
+        let named = t.skipped.iter().any(|said| said.contains(name) && said.contains(why));
+        assert!(named, "{name}: {:?}", t.skipped);
+    }
+    assert!(!report.changed(), "{report}");
+    assert!(report.to_string().contains("the catalog was up to date"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_a_sink_registered_is_left_as_it_is() {
+    let lake = Lake::start().await;
+    let columns = vec![
+        Column::new("at", "timestamp"),
+        Column::new("date", "date"),
+        Column::new("size", "bigint"),
+        Column::new("note", "string"),
+    ];
+    let keys = vec![Column::new("dt", "string")];
+    let own = TableFormat::Json.table("default", "events", "s3://bucket/lake/events", columns, keys);
+    ensure_table(lake.catalog.as_ref(), &own).await.unwrap();
+    lake.put(
+        "lake/events/dt=1/a.jsonl",
+        "{\"at\":\"2012-01-01T00:00:00Z\",\"date\":\"2012-01-01\",\"size\":1,\"note\":\"2012-01-01\"}\n",
+    )
+    .await;
+    let report = lake.crawl("lake", false).await;
+    let events = table(&report, "events");
+    assert_eq!((events.changes.len(), events.conflicts.len()), (0, 0), "{report}");
+    assert_eq!(events.partitions_added, [["1"]]);
+    let all = PartitionFilter::all();
+    let partitions = lake.catalog.partitions("default", "events", &all).await.unwrap();
+    assert_eq!(partitions[0].location(), Some("s3://bucket/lake/events/dt=1/"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_does_not_exist_is_the_users_to_mend() {
+    let lake = Lake::start().await;
+    let nowhere: S3Url = "s3://nowhere/x".parse().unwrap();
+    let settings = CrawlSettings::default();
+    let error = crawl(&lake.fixture.client, lake.catalog.as_ref(), &nowhere, &settings).await;
+    let error = error.unwrap_err();
+    assert!(error.to_string().contains("no such bucket \"nowhere\""), "{error:#}");
+    assert_eq!(exit_code(&error), 2);
+    let empty = lake.crawl("nothing/here", false).await;
+    assert_eq!(empty.tables, []);
+}
