@@ -11,8 +11,13 @@
 //!
 //! Writers take one lock, so that what they checked still holds when they write; readers take none.
 //! A change of several keys is one atomic batch, and every change is flushed before the call returns.
+//!
+//! One flush runs at a time, for all who wait, and never by sled's `flush_async`: that blocks one of
+//! the seven threads that all of a process's sled databases share, and with seven of them waiting
+//! nobody is left to write the log that they wait for.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -36,6 +41,10 @@ const NAME_BYTES_MAX: usize = 255;
 pub struct LocalCatalog {
     db: sled::Db,
     writer: Mutex<()>,
+    /// How many changes were made.
+    changes: AtomicU64,
+    /// How many of them are known to be on the disk; held by whoever flushes.
+    flushed: tokio::sync::Mutex<u64>,
 }
 
 impl LocalCatalog {
@@ -62,6 +71,8 @@ impl LocalCatalog {
         let catalog = LocalCatalog {
             db,
             writer: Mutex::new(()),
+            changes: AtomicU64::new(0),
+            flushed: tokio::sync::Mutex::new(0),
         };
         let key = database_key(DEFAULT_DATABASE);
         if catalog.get::<Database>(&key)?.is_none() {
@@ -109,8 +120,25 @@ impl LocalCatalog {
             let _alone = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             change(self)?
         };
-        self.db.flush_async().await.map_err(store)?;
+        self.flush().await?;
         Ok(outcome)
+    }
+
+    /// Waits until everything that was changed before is on the disk.
+    async fn flush(&self) -> Result<(), CatalogError> {
+        let mine = self.changes.fetch_add(1, Ordering::AcqRel) + 1;
+        let mut flushed = self.flushed.lock().await;
+        if *flushed >= mine {
+            return Ok(());
+        }
+        let upto = self.changes.load(Ordering::Acquire);
+        let db = self.db.clone();
+        tokio::task::spawn_blocking(move || db.flush())
+            .await
+            .map_err(|error| CatalogError::Unavailable(error.to_string()))?
+            .map_err(store)?;
+        *flushed = upto;
+        Ok(())
     }
 
     /// The partition's key, after a check that its values fit the table's keys.

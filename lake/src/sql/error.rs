@@ -14,9 +14,11 @@ pub(super) fn explain(error: DataFusionError) -> anyhow::Error {
         DataFusionError::NotImplemented(message) => Some(UsageError::new(format!("not supported: {message}"))),
         _ => None,
     };
-    match usage {
-        Some(usage) => usage.into(),
-        None => anyhow::Error::new(error),
+    match (usage, root(&error)) {
+        (Some(usage), _) => usage.into(),
+        // DataFusion would say the same twice: as its own text and as its source's.
+        (None, DataFusionError::External(inner)) => anyhow::Error::msg(inner.to_string()),
+        _ => anyhow::Error::new(error),
     }
 }
 

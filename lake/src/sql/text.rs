@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Cursor};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use bytes::Bytes;
@@ -181,9 +181,11 @@ impl TextOpener {
                     .with_coerce_primitive(true)
                     .build(text)?;
                 let schema = Arc::clone(&self.projected);
-                Ok(Box::new(
-                    reader.map(move |batch| batch?.with_schema(Arc::clone(&schema))),
-                ))
+                Ok(Box::new(reader.map(move |batch| {
+                    let batch = batch?;
+                    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+                    RecordBatch::try_new_with_options(Arc::clone(&schema), batch.columns().to_vec(), &options)
+                })))
             }
             TextFormat::Csv(dialect) => {
                 let reader = arrow::csv::ReaderBuilder::new(Arc::clone(&self.file_schema))
