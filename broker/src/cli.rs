@@ -16,7 +16,7 @@ use crate::{Broker, BrokerBuilder, BrokerError};
 /// Where the broker listens when nothing else is said.
 const DEFAULT_LISTEN: &str = "127.0.0.1:9092";
 /// Where the broker keeps its data when nothing else is said.
-const DEFAULT_DATA_DIR: &str = "tickertape-data";
+const DEFAULT_DATA_DIR: &str = "tickertape-data/broker";
 
 /// How to run a broker.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -29,7 +29,7 @@ pub struct BrokerOptions {
     #[arg(long, value_name = "HOST:PORT")]
     pub advertise: Option<String>,
 
-    /// Directory for everything the broker keeps [default: log.dirs, else tickertape-data]
+    /// Directory for everything the broker keeps [default: log.dirs, else tickertape-data/broker]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 

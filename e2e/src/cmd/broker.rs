@@ -8,8 +8,16 @@ use tickertape_broker::cli::BrokerOptions;
 use tickertape_client::UsageError;
 use tokio_util::sync::CancellationToken;
 
+const EXAMPLES: &str = "Examples:
+  tickertape broker
+  tickertape broker --listen 127.0.0.1:0 --data-dir /tmp/kafka --set num.partitions=6
+  tickertape broker --config server.properties --advertise kafka.local:9092
+
+It prints one line of JSON when it is ready. SIGINT and SIGTERM stop it cleanly.";
+
 /// Run a Kafka-compatible broker.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     #[command(flatten)]
     broker: BrokerOptions,

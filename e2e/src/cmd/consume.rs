@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use clap::Args;
+use tickertape_client::Progress;
 use tickertape_consumer::{ConsumeOptions, Registrar, Stats};
 use tickertape_lake::sql::CatalogOptions;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +30,20 @@ pub(crate) async fn run(mut options: Options, shutdown: CancellationToken) -> an
     let (s3, timeout) = (&options.consume.s3, options.consume.kafka.timeout);
     let catalog = lake_access::catalog_of(&options.catalog, s3, timeout, &shutdown).await?;
     let registrar = catalog.map(|catalog| Arc::new(CatalogRegistrar::new(catalog)) as Arc<dyn Registrar>);
-    let summary = tickertape_consumer::run(options.consume, registrar, shutdown, Arc::new(Stats::default())).await?;
+    let stats = Arc::new(Stats::default());
+    let progress = Progress::new("consume", "records", None);
+    let running = tickertape_consumer::run(options.consume, registrar, shutdown, Arc::clone(&stats));
+    tokio::pin!(running);
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    let summary = loop {
+        tokio::select! {
+            summary = &mut running => break summary,
+            _ = second.tick() => progress.set(stats.written.load(Relaxed)),
+        }
+    };
+    progress.set(stats.written.load(Relaxed));
+    progress.finish();
+    let summary = summary?;
     println!("{summary}");
     Ok(ExitCode::SUCCESS)
 }

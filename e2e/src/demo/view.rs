@@ -63,7 +63,7 @@ fn draw(frame: &mut Frame<'_>, gauges: &Gauges, places: &Places, note: &str) {
         Constraint::Length(1),
     ])
     .areas(frame.area());
-    let [symbols, pipeline] = Layout::horizontal([Constraint::Min(40), Constraint::Length(38)]).areas(middle);
+    let [symbols, pipeline] = Layout::horizontal([Constraint::Min(40), Constraint::Length(44)]).areas(middle);
     draw_head(frame, head, gauges);
     draw_symbols(frame, symbols, gauges);
     draw_pipeline(frame, pipeline, gauges);

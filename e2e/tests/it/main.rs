@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod demo;
+mod help;
 mod pipeline;
 mod rooms;
 mod servers;
