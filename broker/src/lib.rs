@@ -10,6 +10,7 @@ mod error;
 #[allow(dead_code, reason = "parts of the log that its own tests alone use so far")]
 pub mod log;
 pub mod metadata;
+mod rebuild;
 pub mod runtime;
 mod server;
 pub mod wire;
@@ -18,3 +19,4 @@ pub use api::{ServedApi, served};
 pub use broker::{Broker, BrokerBuilder, BrokerHandle};
 pub use config::ConfigError;
 pub use error::{ApiError, BrokerError};
+pub use rebuild::rebuild;

@@ -86,6 +86,10 @@ pub struct Rebuilt {
     pub log_end_offset: i64,
     /// In how many segments.
     pub segments: usize,
+    /// The epoch of the last leader that appended; -1 where nobody did.
+    pub leader_epoch: i32,
+    /// The largest of the idempotent producers' ids that the log remembers.
+    pub producer_id_max: Option<i64>,
 }
 
 /// The segment files of a data directory, by topic, partition and offset.
@@ -201,8 +205,8 @@ fn open(file: &SegmentFile) -> Result<LogFile, LogError> {
 }
 
 /// Makes what the store has of every partition's log anew from the files, keeping all whole batches: also those after
-/// damage. Topics themselves, their properties and what groups committed are not in the files; the caller puts back the
-/// topics that this finds.
+/// damage. Topics themselves, their properties and what groups committed are not in the files; [`crate::rebuild`] puts back
+/// the topics that this finds.
 ///
 /// # Errors
 /// The disk's or the store's.
@@ -227,6 +231,7 @@ pub fn rebuild(data_dir: &Path, store: &Store, now_ms: i64) -> Result<Vec<Rebuil
         let log = PartitionLog::open(&dir, topic, topic_id, partition, Arc::clone(&config), now_ms)?;
         let offsets = log.offsets();
         let segments = log.segments().len();
+        let (leader_epoch, producer_id_max) = (log.latest_epoch(), log.producer_id_max());
         log.close()?;
         rebuilt.push(Rebuilt {
             topic: topic.to_owned(),
@@ -235,6 +240,8 @@ pub fn rebuild(data_dir: &Path, store: &Store, now_ms: i64) -> Result<Vec<Rebuil
             log_start_offset: offsets.log_start_offset,
             log_end_offset: offsets.log_end_offset,
             segments,
+            leader_epoch,
+            producer_id_max,
         });
     }
     dir.close()?;

@@ -317,6 +317,12 @@ impl PartitionLog {
         self.inner.view.read().epochs.latest()
     }
 
+    /// The largest id of an idempotent producer that the log still knows.
+    #[must_use]
+    pub fn producer_id_max(&self) -> Option<i64> {
+        self.inner.writer.lock().producers.largest_id()
+    }
+
     /// Moves the log start offset up to `before` (-1: the high watermark) and returns it. What is below is no longer read.
     /// Durable after [`Store::flush`](crate::metadata::store::Store::flush).
     ///

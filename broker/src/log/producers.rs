@@ -189,6 +189,11 @@ impl Producers {
             .filter(move |aborted| aborted.last_offset >= from && aborted.first_offset < to)
     }
 
+    /// The largest id of a producer that is still known.
+    pub(super) fn largest_id(&self) -> Option<i64> {
+        self.by_id.keys().max().copied()
+    }
+
     /// For each producer that is still known: the last offset it wrote, or -1 where a marker came last, and its epoch.
     pub(super) fn last_records(&self) -> HashMap<i64, (i64, i16)> {
         let last = |producer: &Producer| (producer.batches().last().map_or(-1, |b| b.last_offset), producer.epoch);

@@ -92,6 +92,13 @@ impl Identity {
         })
     }
 
+    /// How often the broker of this store started after a stop that was not clean.
+    pub(crate) fn unclean_stops(store: &Store) -> Result<i32, StoreError> {
+        let stored = store.tree("broker")?.get(b"unclean_stops")?;
+        let number = stored.and_then(|value| String::from_utf8(value).ok()?.parse().ok());
+        Ok(number.unwrap_or(0))
+    }
+
     /// Marks the stop as clean.
     pub(crate) fn stopped_cleanly(&self) -> Result<(), StoreError> {
         self.tree.remove(b"running")

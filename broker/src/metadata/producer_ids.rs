@@ -36,10 +36,7 @@ impl ProducerIds {
     pub(crate) async fn next(&self) -> Result<i64, StoreError> {
         let mut block = self.block.lock().await;
         if block.next == block.end {
-            let stored = self.tree.get(NEXT_BLOCK)?;
-            let start = stored
-                .and_then(|bytes| bytes.try_into().ok())
-                .map_or(0, i64::from_be_bytes);
+            let start = next_block(&self.tree)?;
             self.tree.put(NEXT_BLOCK, &(start + BLOCK).to_be_bytes())?;
             self.store.flush().await?;
             *block = Block {
@@ -50,6 +47,22 @@ impl ProducerIds {
         block.next += 1;
         Ok(block.next - 1)
     }
+}
+
+/// Sees to it that no id up to `used` is given out again, in a store that may have lost what was.
+pub(crate) fn skip_used(store: &Store, used: i64) -> Result<(), StoreError> {
+    let tree = store.tree("broker")?;
+    let next = next_block(&tree)?;
+    // The rest of its block may have been given out, too.
+    let free = (used / BLOCK).saturating_add(1).saturating_mul(BLOCK);
+    tree.put(NEXT_BLOCK, &next.max(free).to_be_bytes())
+}
+
+fn next_block(tree: &Tree) -> Result<i64, StoreError> {
+    let stored = tree.get(NEXT_BLOCK)?;
+    Ok(stored
+        .and_then(|bytes| bytes.try_into().ok())
+        .map_or(0, i64::from_be_bytes))
 }
 
 #[cfg(test)]
@@ -67,5 +80,14 @@ mod tests {
         assert!(seen.windows(2).all(|pair| pair[0] + 1 == pair[1]));
         store.crash(0);
         assert_eq!(ProducerIds::open(&store).unwrap().next().await.unwrap(), 2_000);
+    }
+
+    #[tokio::test]
+    async fn ids_found_in_logs_are_not_given_out_again() {
+        let store = Store::in_memory();
+        skip_used(&store, 1_234).unwrap();
+        assert_eq!(ProducerIds::open(&store).unwrap().next().await.unwrap(), 2_000);
+        skip_used(&store, 7).unwrap();
+        assert_eq!(ProducerIds::open(&store).unwrap().next().await.unwrap(), 3_000);
     }
 }

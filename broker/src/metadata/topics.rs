@@ -9,6 +9,10 @@
 //! that a log was cut behind its back, and that can happen here too: when the broker did not stop cleanly. So the epoch of
 //! every topic goes up by one with each start after an unclean stop.
 
+mod put_back;
+
+pub(crate) use put_back::{Found, put_back};
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -9,6 +9,7 @@ mod groups;
 mod groups_next;
 mod groups_wire;
 mod model;
+mod rebuild;
 mod robustness;
 mod robustness_batches;
 mod server;
