@@ -49,7 +49,7 @@ fn tick(at: usize) -> Vec<u8> {
     // A price that wanders by cents.
     let cents = 8_000 + (at * 7_919 % 1_009);
     format!(
-        r#"{{"symbol":"{symbol}","date":"2012-06-01","event_time":"2012-06-01T{:02}:{:02}:{:02}.{:06}Z","seq":{at},"price":{}.{:02},"size":{}}}"#,
+        r#"{{"symbol":"{symbol}","date":"2012-06-01","event_time":"2012-06-01T{:02}:{:02}:{:02}.{:06}Z","seq":{at},"price":{}.{:02},"size":{},"venue":"XNAS","conditions":"regular"}}"#,
         13 + second / 3_600 % 7,
         second / 60 % 60,
         second % 60,
