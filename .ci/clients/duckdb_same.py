@@ -19,6 +19,7 @@ import boto3
 import botocore.config
 import duckdb
 
+BINARY = os.environ.get("TICKERTAPE", "tickertape")
 NUMBERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE"}
 
 
@@ -82,7 +83,7 @@ def aggregates(columns):
     return facts
 
 
-def compare(endpoint, bucket, prefix, table, binary="tickertape", keys=("tickertape", "tickertape-secret")):
+def compare(endpoint, bucket, prefix, table, binary=BINARY, keys=("tickertape", "tickertape-secret")):
     """Gives rows, files and facts that were compared; fails with what differs."""
     with tempfile.TemporaryDirectory() as folder:
         files = fetch(endpoint, bucket, prefix, pathlib.Path(folder), keys)
@@ -118,7 +119,7 @@ def main():
     parser.add_argument("--bucket", required=True)
     parser.add_argument("--prefix", required=True, help="the table's folder")
     parser.add_argument("--table", help="the table's name [default: the folder's]")
-    parser.add_argument("--binary", default=os.environ.get("TICKERTAPE", "tickertape"))
+    parser.add_argument("--binary", default=BINARY)
     given = parser.parse_args()
     table = given.table or given.prefix.strip("/").split("/")[-1]
     print(compare(given.endpoint, given.bucket, given.prefix, table, given.binary))

@@ -100,12 +100,15 @@ fn refuse_another_kind(table: &Table, wanted: &Table) -> Result<(), CatalogError
 }
 
 /// Registers partitions (values, location) that are not registered yet, with the table's columns and
-/// format, and gives the values of those that are new.
+/// format, and gives the values of those that are new. A table without partition keys has none.
 pub async fn register_partitions(
     catalog: &dyn Catalog,
     table: &Table,
     partitions: &[(Vec<String>, String)],
 ) -> Result<Vec<Vec<String>>, CatalogError> {
+    if table.partition_keys.is_empty() {
+        return Ok(Vec::new());
+    }
     let wanted: Vec<Partition> = partitions
         .iter()
         .map(|(values, location)| {
