@@ -32,7 +32,7 @@ pub async fn ensure_database(catalog: &dyn Catalog, name: &str) -> Result<(), Ca
 }
 
 /// Creates the table `wanted`, or grows the one that is there to hold the columns of `wanted` (see
-/// [`widen`]). Location and format of a table that is there stay as they are; one of another format or
+/// [`widen()`]). Location and format of a table that is there stay as they are; one of another format or
 /// with other partition keys is refused with [`CatalogError::Invalid`].
 pub async fn ensure_table(catalog: &dyn Catalog, wanted: &Table) -> Result<Ensured, CatalogError> {
     let wanted = wanted.normalized();

@@ -5,7 +5,7 @@
 //! infers columns from Parquet footers, JSON lines and CSV, and says what it changed.
 //!
 //! Promises:
-//! - Types widen and never narrow ([`crate::catalog::widen`]); columns are added, never removed; a
+//! - Types widen and never narrow ([`crate::catalog::widen()`]); columns are added, never removed; a
 //!   second crawl of the same objects changes nothing.
 //! - What does not fit (another format, other partition keys, types with nothing in common) is reported
 //!   as a conflict and left alone.

@@ -2,9 +2,9 @@
 //!
 //! A query is planned from the catalog, which is read anew for each: the partitions that the `WHERE`
 //! leaves are listed, and nothing else is. DataFusion plans and runs; everything that touches the
-//! store is here: which objects ([`listing`]), with what statistics ([`footers`]), read through which
-//! cache ([`cache`], [`reader`]), and how a file that is older than its table is read as the table's
-//! columns ([`adapter`], [`text`]).
+//! store is here: which objects (`listing`), with what statistics (`footers`), read through which
+//! cache (`cache`, `reader`), and how a file that is older than its table is read as the table's
+//! columns (`adapter`, `text`).
 //!
 //! Promises:
 //! - A query sees every object that was there, in a registered partition, when it began. Caches hold
