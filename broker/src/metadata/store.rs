@@ -163,7 +163,7 @@ impl Store {
                 Turn::Wait => ended.await,
                 Turn::Lead(turn) => {
                     let result = match &self.inner.backend {
-                        Backend::Sled(db) => db.flush_async().await.map(drop),
+                        Backend::Sled(db) => flush_aside(db.clone()).await,
                         Backend::Memory(database) => {
                             database.flush();
                             Ok(())
@@ -203,6 +203,13 @@ impl Store {
             database.crash(kept);
         }
     }
+}
+
+/// A flush on a thread that may block. sled's own `flush_async` blocks one of seven threads that all databases of the process
+/// share and that also write what is waited for: with many brokers in one process they would wait for each other for ever.
+async fn flush_aside(db: sled::Db) -> Result<(), sled::Error> {
+    let flushed = tokio::task::spawn_blocking(move || db.flush().map(drop)).await;
+    flushed.unwrap_or_else(|stopped| Err(sled::Error::Io(std::io::Error::other(stopped))))
 }
 
 #[derive(Clone)]
