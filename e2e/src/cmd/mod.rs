@@ -6,6 +6,7 @@ pub(crate) mod cat;
 pub(crate) mod consume;
 pub(crate) mod crawl;
 pub(crate) mod demo;
+pub(crate) mod log;
 pub(crate) mod produce;
 pub(crate) mod s3;
 pub(crate) mod sql;
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Broker(broker::Options),
     #[command(subcommand)]
     Topic(topic::TopicCommand),
+    #[command(subcommand)]
+    Log(log::LogCommand),
     Crawl(crawl::Options),
     Produce(produce::Options),
     Cat(cat::CatOptions),
@@ -40,6 +43,7 @@ impl Command {
         match self {
             Command::Bench(options) => bench::run(options, shutdown).await,
             Command::Topic(command) => topic::run(command, shutdown).await,
+            Command::Log(command) => log::run(command, shutdown).await,
             Command::Broker(options) => broker::run(options, shutdown).await,
             Command::Consume(options) => consume::run(options, shutdown).await,
             Command::Demo(options) => demo::run(options, shutdown).await,

@@ -8,6 +8,7 @@
 mod bad_input;
 mod demo;
 mod help;
+mod log;
 mod pipeline;
 mod rooms;
 mod servers;
