@@ -11,7 +11,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use tickertape_broker::Broker;
 
-use crate::support::broker::{PATIENCE, Process, admin, client, create_topic, start, start_with};
+use crate::support::broker::{PATIENCE, admin, client, create_topic, start, start_with};
 
 /// Produces `count` records with the values `0..count` after `from`, waiting for each acknowledgement.
 async fn produce(bootstrap_servers: &str, topic: &str, settings: &[(&str, &str)], values: std::ops::Range<u64>) {
@@ -254,55 +254,6 @@ async fn everything_survives_a_restart() {
     assert_eq!(read(broker.bootstrap_servers(), "kept", 0, 100), before);
     produce(broker.bootstrap_servers(), "kept", &[], 100..101).await;
     assert_eq!(read(broker.bootstrap_servers(), "kept", 0, 101)[100], 100);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_survives_a_kill() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut process = Process::start(directory.path(), "127.0.0.1:0");
-    let address = process.bootstrap_servers.clone();
-    create_topic(&address, "killed", 1).await;
-    let mut config = client(&address);
-    config
-        .set("enable.idempotence", "true")
-        .set("linger.ms", "0")
-        .set("reconnect.backoff.ms", "10");
-    config.set("reconnect.backoff.max.ms", "100");
-    let producer: FutureProducer = config.create().unwrap();
-    let rounds = 5;
-    for round in 0..rounds {
-        let mut sending: Vec<_> = (round * 200..(round + 1) * 200)
-            .map(|value| {
-                let producer = producer.clone();
-                tokio::spawn(async move {
-                    let payload = value.to_string();
-                    producer
-                        .send(FutureRecord::<(), _>::to("killed").payload(&payload), PATIENCE)
-                        .await
-                        .unwrap();
-                })
-            })
-            .collect();
-        // Some are acknowledged, some are on their way, when the broker is killed.
-        sending.remove(0).await.unwrap();
-        process.kill();
-        process = Process::start(directory.path(), &address);
-        for sent in sending {
-            sent.await.unwrap();
-        }
-    }
-    let values = read(&address, "killed", 0, rounds * 200);
-    assert_eq!(
-        values.iter().copied().collect::<HashSet<_>>().len(),
-        rounds * 200,
-        "each once"
-    );
-    let consumer: BaseConsumer = client(&address).create().unwrap();
-    assert_eq!(
-        consumer.fetch_watermarks("killed", 0, PATIENCE).unwrap().1,
-        (rounds * 200) as i64
-    );
-    assert_eq!(process.terminate(), Some(0));
 }
 
 #[tokio::test]

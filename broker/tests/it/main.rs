@@ -8,6 +8,7 @@ mod fetching;
 mod groups;
 mod groups_next;
 mod groups_wire;
+mod kills;
 mod model;
 mod rebuild;
 mod robustness;
