@@ -9,7 +9,7 @@
 //! - [`table`] reads rows by header, checks them and keeps each number's own digits.
 //! - [`market`] is the simulated market: a pure function from one day's bar to its trades.
 //! - [`feed`] makes events of rows or trades, in market time order, and can go on from a [`Position`].
-//! - [`run`] paces the events, hands them to Kafka, waits for every acknowledgement and reports a [`Summary`].
+//! - [`run()`] paces the events, hands them to Kafka, waits for every acknowledgement and reports a [`Summary`].
 //!
 //! What it promises: an event is never dropped, a full queue slows the feed, and anything that Kafka did not
 //! acknowledge is an error. The same input, options and seed give the same events, byte for byte (but for the

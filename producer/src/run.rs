@@ -66,7 +66,7 @@ impl std::fmt::Display for Summary {
 /// acknowledgements. `progress` counts acknowledged events.
 ///
 /// # Errors
-/// A [`UsageError`](tickertape_client::UsageError) for what cannot be; a bad row; a broker that is away for
+/// A [`UsageError`] for what cannot be; a bad row; a broker that is away for
 /// longer than `--timeout`; any event that was not acknowledged.
 pub async fn run(options: ProduceOptions, shutdown: CancellationToken, progress: Progress) -> anyhow::Result<Summary> {
     options.check()?;
