@@ -51,7 +51,7 @@ def test_admin(bootstrap, topic):
     admin.create_partitions({topic: kafka.admin.NewPartitions(total_count=4)})
     described = admin.describe_topics([topic])
     assert len(described[0]["partitions"]) == 4
-    assert isinstance(admin.list_consumer_groups(), list)
+    assert isinstance(admin.list_groups(), list)
     admin.delete_topics([topic])
     assert topic not in admin.list_topics()
     admin.close()

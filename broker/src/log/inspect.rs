@@ -205,7 +205,7 @@ fn open(file: &SegmentFile) -> Result<LogFile, LogError> {
 }
 
 /// Makes what the store has of every partition's log anew from the files, keeping all whole batches: also those after
-/// damage. Topics themselves, their properties and what groups committed are not in the files; [`crate::rebuild`] puts back
+/// damage. Topics themselves, their properties and what groups committed are not in the files; [`crate::rebuild()`] puts back
 /// the topics that this finds.
 ///
 /// # Errors
