@@ -11,7 +11,8 @@ fn every_command_shows_a_worked_example() {
     let all = commands
         .iter()
         .map(|name| vec![*name])
-        .chain(of_topics.iter().map(|name| vec!["topic", name]));
+        .chain(of_topics.iter().map(|name| vec!["topic", name]))
+        .chain(["dump", "verify", "rebuild"].iter().map(|name| vec!["log", name]));
     for mut command in all {
         let called = format!("tickertape {}", command.join(" "));
         command.push("--help");

@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod demo;
+mod dump_log;
 mod help;
 mod log;
 mod pipeline;
