@@ -252,6 +252,42 @@ fn a_sink_that_is_killed_loses_and_doubles_nothing() {
 }
 
 #[test]
+fn a_store_and_a_broker_that_go_away_are_waited_for() {
+    let mut site = Site::open();
+    let produce = |broker: &Server, day: &str| {
+        let arguments = [
+            "produce",
+            "--feed",
+            "ticks",
+            "--rate",
+            "max",
+            "--ticks-per-day",
+            "300",
+            "--from",
+            day,
+            "--to",
+            day,
+        ];
+        ok(&[&arguments[..], &["-b", broker.get("bootstrap_servers")]].concat());
+    };
+    produce(&site.broker, "2012-06-04");
+    let sink = site.consume(&["ticks"], &[]);
+    site.wait_for_rows("ticks", 1500);
+
+    let restart = site.s3.kill_for_restart();
+    produce(&site.broker, "2012-06-05");
+    site.s3 = restart();
+    site.wait_for_rows("ticks", 3000);
+
+    site.broker = site.broker.kill_for_restart()();
+    produce(&site.broker, "2012-06-06");
+    site.wait_for_rows("ticks", 4500);
+    stop(sink);
+    let verdict = site.verify("ticks");
+    assert_eq!((&verdict["records"], &verdict["rows"]), (&4500.into(), &4500.into()));
+}
+
+#[test]
 fn the_crawler_finds_what_the_sink_wrote() {
     let site = Site::open();
     ok(&[

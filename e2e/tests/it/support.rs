@@ -59,6 +59,22 @@ impl Server {
         Server::start(&["s3", "--listen", "127.0.0.1:0", "--data-dir", dir, "--bucket", "market"])
     }
 
+    /// Ends it as `kill -9` does, and gives what starts it anew at the same address.
+    pub(crate) fn kill_for_restart(self) -> impl FnOnce() -> Server {
+        let kind = if self.ready["endpoint"].is_null() {
+            "broker"
+        } else {
+            "s3"
+        };
+        let address = self.ready["bootstrap_servers"]
+            .as_str()
+            .unwrap_or_else(|| self.get("endpoint"));
+        let address = address.trim_start_matches("http://").to_owned();
+        let data_dir = self.get("data_dir").to_owned();
+        self.kill();
+        move || Server::start(&[kind, "--listen", &address, "--data-dir", &data_dir])
+    }
+
     /// A field of the ready line.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.ready[name]
