@@ -62,7 +62,9 @@ pub enum S3OptionError {
         got: String,
     },
     /// Neither an option nor the environment nor a profile says which region to use.
-    #[error("no AWS region: give --region or AWS_REGION, or --s3-endpoint for a store of your own")]
+    #[error(
+        "no AWS region: give --region or AWS_REGION, or --s3-endpoint for a store of your own ({LOCAL_ENDPOINT} is that of `tickertape s3`)"
+    )]
     NoRegion,
 }
 

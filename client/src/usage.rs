@@ -1,5 +1,7 @@
 //! Errors that are the user's to mend: they name what was asked for and the nearest thing that exists.
 
+use crate::s3::S3OptionError;
+
 /// The user asked for something that cannot be: a file, a topic or a property that does not exist, a value
 /// that is none. The binary exits with 2 when it finds one anywhere in the chain of an error ([`exit_code`]).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,9 +31,12 @@ impl UsageError {
 /// How many names an error lists when none of them is near to what was asked.
 const LISTED_MAX: usize = 12;
 
-/// The exit code that a program owes for this error: 2 when a [`UsageError`] is in its chain, else 1.
+/// The exit code that a program owes for this error: 2 when a [`UsageError`] or an [`S3OptionError`] is in its chain, else 1.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    match error.chain().any(|cause| cause.is::<UsageError>()) {
+    match error
+        .chain()
+        .any(|cause| cause.is::<UsageError>() || cause.is::<S3OptionError>())
+    {
         true => 2,
         false => 1,
     }

@@ -9,10 +9,10 @@ use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What is logged unless `RUST_LOG` says otherwise. s3s reports every refused condition and every missing key as an error; the S3
+/// What is logged unless `RUST_LOG` says otherwise. The AWS SDK warns of each place where it finds no credentials or region; s3s reports every refused condition and every missing key as an error; the S3
 /// server logs what really failed by itself.
 const DEFAULT_FILTER: &str = "warn,tickertape=info,tickertape_broker=info,tickertape_producer=info,tickertape_consumer=info,\
-                              tickertape_lake=info,s3s=off";
+                              tickertape_lake=info,s3s=off,aws_config=error";
 
 static FILE: Mutex<Option<File>> = Mutex::new(None);
 

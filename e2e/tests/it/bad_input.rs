@@ -186,3 +186,20 @@ fn an_unknown_broker_property_is_a_warning_and_a_bad_value_an_error() {
         "{code}: {error}"
     );
 }
+
+#[test]
+fn an_endpoint_that_is_no_url_is_named() {
+    let (code, error) = fails(&[
+        "consume",
+        "--topic",
+        "t",
+        "--to",
+        "s3://b/p",
+        "--s3-endpoint",
+        "localhost",
+    ]);
+    assert!(
+        code == 2 && error.contains("--s3-endpoint localhost") && error.contains("http://"),
+        "{code}: {error}"
+    );
+}
