@@ -235,7 +235,8 @@ fn a_sink_that_is_killed_loses_and_doubles_nothing() {
             "-b",
             site.bootstrap(),
         ]);
-        let mut sink = site.consume(&["ticks"], &["--max-records", "700"]);
+        // A killed member keeps its partitions until its session is over.
+        let mut sink = site.consume(&["ticks"], &["--max-records", "700", "-X", "session.timeout.ms=6000"]);
         if round < 2 {
             // Killed as soon as it has shown the first of this round's rows, in the middle of the others.
             site.wait_for_rows("ticks", 5000 * round + 1);
