@@ -104,7 +104,7 @@ Examples:
     tickertape consume --topic ticks --to s3://lake/market --s3-endpoint http://127.0.0.1:9000
 
   Apache Kafka and Amazon S3, with the credentials of the environment, a profile or the instance:
-    tickertape consume -b b-1.example.com:9094 -X security.protocol=SSL --topic ticks,bars \\
+    tickertape consume -b b-1.example.com:9092 -X fetch.min.bytes=65536 --topic ticks,bars \\
       --to s3://my-lake/market --region eu-central-1 --max-age 5m --memory 1GiB
 
 Objects are named <prefix>/<table>/dt=YYYY-MM-DD/<topic>-<partition>-<start>-<end>.parquet. What is not a JSON
