@@ -2,6 +2,7 @@
 //!
 //! Each command is a module of its own. Nothing here is part of what users run.
 
+mod kafka_libs;
 mod shapes;
 
 use std::path::{Path, PathBuf};
@@ -23,12 +24,22 @@ enum Task {
     Shapes(shapes::Options),
     /// Write the generated pages of docs/ anew
     Docs,
+    /// Fetch Apache Kafka's jars by Maven into the cache, and print their directory
+    KafkaLibs,
+    /// Start Apache Kafka as the tests do, until Ctrl-C
+    Kafka {
+        /// Passed on: `--port`, `--set NAME=VALUE`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
     let outcome = match Args::parse().task {
         Task::Shapes(options) => shapes::run(&options),
         Task::Docs => docs(),
+        Task::KafkaLibs => kafka_libs::run(),
+        Task::Kafka { arguments } => judge("kafka", &arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -52,6 +63,14 @@ fn docs() -> anyhow::Result<()> {
             "generated_docs",
         ])
         .env("TICKERTAPE_WRITE_DOCS", "1")
+        .current_dir(root()))
+}
+
+/// What the judge's own program does, which knows Apache Kafka.
+fn judge(command: &str, arguments: &[String]) -> anyhow::Result<()> {
+    run(Command::new("cargo")
+        .args(["run", "--quiet", "--package", "tickertape-judge", "--", command])
+        .args(arguments)
         .current_dir(root()))
 }
 

@@ -1,0 +1,20 @@
+//! Apache Kafka beside ours, as the judge of what "compatible" means.
+//!
+//! - [`apache`] starts Apache Kafka; [`ours`] starts ours the same way
+//! - [`value`] turns JSON trees into any message of any version and back, by the broker's table of shapes
+//! - [`client`] asks one broker over a raw connection
+//!
+//! It knows the table of shapes, and running brokers through their sockets; nothing of how the broker works.
+
+pub mod apache;
+pub mod client;
+mod found;
+pub mod ours;
+pub mod value;
+
+/// Properties that both brokers are started with, so that what is compared is the answer and not the configuration.
+pub const PROPERTIES: &[(&str, &str)] = &[
+    ("node.id", "1"),
+    // Nobody waits three seconds for each group.
+    ("group.initial.rebalance.delay.ms", "0"),
+];
