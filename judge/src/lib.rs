@@ -1,15 +1,24 @@
 //! Apache Kafka beside ours, as the judge of what "compatible" means.
 //!
-//! - [`apache`] starts Apache Kafka; [`ours`] starts ours the same way
+//! - [`apache`] starts Apache Kafka; [`ours`] starts ours the same way; [`both`] asks both the same
 //! - [`value`] turns JSON trees into any message of any version and back, by the broker's table of shapes
 //! - [`client`] asks one broker over a raw connection
+//! - [`compare`] finds every place where two answers differ, but for what [`lists`] allows
+//! - [`cases`] is what is asked, one file per API; [`run`] asks it in every version; [`report`] says what came out
 //!
 //! It knows the table of shapes, and running brokers through their sockets; nothing of how the broker works.
 
 pub mod apache;
+pub mod both;
+pub mod cases;
 pub mod client;
+pub mod compare;
 mod found;
+pub mod lists;
 pub mod ours;
+pub mod records;
+pub mod report;
+pub mod run;
 pub mod value;
 
 /// Properties that both brokers are started with, so that what is compared is the answer and not the configuration.

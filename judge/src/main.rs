@@ -4,6 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tickertape_judge::apache::ApacheKafka;
+use tickertape_judge::both::Both;
+use tickertape_judge::run::Runner;
+use tickertape_judge::{cases, report};
 
 /// Apache Kafka beside ours.
 #[derive(Parser)]
@@ -15,6 +18,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Ask both the same, in every version, and print where the answers differ
+    Requests {
+        /// Only APIs whose name contains this
+        #[arg(long, default_value = "")]
+        api: String,
+        /// Only cases whose name contains this
+        #[arg(long, default_value = "")]
+        case: String,
+    },
     /// Start Apache Kafka as the tests do, and print where it listens; Ctrl-C ends it
     Kafka {
         /// Port to listen on; 0 takes a free one
@@ -33,6 +45,7 @@ fn property(text: &str) -> Result<(String, String), String> {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Requests { api, case } => requests(&api, &case),
         Command::Kafka { port, properties } => kafka(port, &properties),
     };
     match outcome {
@@ -42,6 +55,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn requests(api: &str, case: &str) -> anyhow::Result<ExitCode> {
+    let mut runner = Runner::new(Both::shared()?);
+    let judged = cases::run(&mut runner, api, case);
+    print!("{}", report::text(&judged));
+    let whole = api.is_empty() && case.is_empty();
+    let unused = if whole { runner.lists.unused() } else { Vec::new() };
+    for entry in &unused {
+        println!("\nNOT NEEDED {entry}");
+    }
+    let good = report::defects(&judged).is_empty() && unused.is_empty();
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn kafka(port: u16, properties: &[(String, String)]) -> anyhow::Result<ExitCode> {

@@ -1,42 +1,29 @@
-//! Our broker, started as Apache Kafka is: in this process, in a temporary directory, on a free port.
+//! Our broker, started as Apache Kafka is: in this process, on a free port.
 
-use std::sync::OnceLock;
+use std::path::Path;
 
 use futures::executor::block_on;
 use tickertape_broker::{Broker, BrokerHandle};
 
-/// A running broker of ours. Dropping it stops it and removes its directory.
+/// A running broker of ours. Dropping it stops it.
 #[derive(Debug)]
 pub struct Ours {
     handle: BrokerHandle,
 }
 
 impl Ours {
-    /// Starts it with properties by Kafka's names.
+    /// Starts it in a directory, with properties by Kafka's names.
     ///
     /// # Errors
     /// Why it does not start.
-    pub fn start<'a>(properties: impl IntoIterator<Item = (&'a str, &'a str)>) -> anyhow::Result<Self> {
+    pub fn start<'a>(dir: &Path, properties: impl IntoIterator<Item = (&'a str, &'a str)>) -> anyhow::Result<Self> {
+        let builder = Broker::builder().data_dir(dir);
         let builder = properties
             .into_iter()
-            .fold(Broker::builder(), |builder, (name, value)| {
-                builder.property(name, value)
-            });
+            .fold(builder, |builder, (name, value)| builder.property(name, value));
         Ok(Self {
             handle: block_on(builder.start())?,
         })
-    }
-
-    /// The one that all tests of this process share, with [`crate::PROPERTIES`], beside
-    /// [`crate::apache::ApacheKafka::shared`].
-    ///
-    /// # Errors
-    /// Why it did not start.
-    pub fn shared() -> Result<&'static Ours, &'static str> {
-        static SHARED: OnceLock<Result<Ours, String>> = OnceLock::new();
-        let started =
-            SHARED.get_or_init(|| Self::start(crate::PROPERTIES.iter().copied()).map_err(|error| format!("{error:#}")));
-        started.as_ref().map_err(String::as_str)
     }
 
     /// `host:port`, for a client's `bootstrap.servers`.

@@ -5,7 +5,7 @@
 //! - a field that is left out has its default,
 //! - a field that a version does not have makes the request one that cannot be said in that version
 //!   ([`Unsayable::NotInVersion`]), unless its name ends in `?`: then it is left out there,
-//! - bytes and records are text in hexadecimal ([`hex`]),
+//! - bytes and records are text in hexadecimal ([`hex`]); records that are answered are trees ([`crate::records`]),
 //! - a UUID is 22 characters as Kafka prints it, or `id:NAME` for the id that a topic has on the broker that is asked.
 //!
 //! Answers are decoded into trees of the same form, with every field that the version has, tagged ones included. Decoding
@@ -382,9 +382,13 @@ impl<'a> Decoder<'a> {
                 None => Value::Null,
                 Some(length) => String::from_utf8_lossy(self.take(length)?).into(),
             },
-            Type::Bytes | Type::Records => match self.length(compact, false)? {
+            Type::Bytes => match self.length(compact, false)? {
                 None => Value::Null,
                 Some(length) => hex(self.take(length)?).into(),
+            },
+            Type::Records => match self.length(compact, false)? {
+                None => Value::Null,
+                Some(length) => crate::records::tree(self.take(length)?),
             },
             Type::Struct(structure) => {
                 if nullable && self.array::<1>()? == [0xff] {

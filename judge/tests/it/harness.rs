@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use tickertape_judge::apache::ApacheKafka;
+use tickertape_judge::both::{Both, Side};
 use tickertape_judge::client::{Answer, Client};
-use tickertape_judge::ours::Ours;
 
 #[test]
 #[cfg_attr(
@@ -11,12 +11,9 @@ use tickertape_judge::ours::Ours;
     ignore = "Apache Kafka is not here: cargo xtask kafka-libs, and Java 17"
 )]
 fn both_serve_and_name_their_versions() {
-    let addresses = [
-        Ours::shared().unwrap().bootstrap_servers(),
-        ApacheKafka::shared().unwrap().bootstrap_servers(),
-    ];
-    for address in addresses {
-        let mut client = Client::connect(address).unwrap();
+    let mut both = Both::shared().unwrap();
+    for side in [Side::Ours, Side::Theirs] {
+        let client = both.client(side);
         for version in 0..=4 {
             let request = json!({ "ClientSoftwareName?": "judge", "ClientSoftwareVersion?": "1" });
             let answer = client
@@ -26,7 +23,7 @@ fn both_serve_and_name_their_versions() {
             let Answer::Message(answer) = answer else {
                 panic!("{answer:?}")
             };
-            assert_eq!(answer["ErrorCode"], 0, "{address} {version}: {answer}");
+            assert_eq!(answer["ErrorCode"], 0, "{side:?} {version}: {answer}");
             assert!(answer["ApiKeys"].as_array().unwrap().len() >= 30);
         }
     }

@@ -1,0 +1,245 @@
+//! What need not be the same: one list of what may differ, one of what has no order, one of what differs on purpose.
+//!
+//! Each entry says why. An entry that nothing needs any more is found by a whole run ([`Lists::unused`]) and fails it, so
+//! the lists only hold what is so.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+mod deliberate;
+
+pub use deliberate::DELIBERATE;
+
+/// A field whose value tells brokers apart, or moments. It must still be there on both sides, and be of the same kind: both
+/// negative or neither, both empty or neither.
+#[derive(Debug)]
+pub struct MayDiffer {
+    /// The API by name; `*` is any.
+    pub api: &'static str,
+    /// The path as [`crate::compare::Difference::path`]; after `**.` only its end.
+    pub path: &'static str,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// An array whose order means nothing.
+#[derive(Debug)]
+pub struct Unordered {
+    /// The API by name; `*` is any.
+    pub api: &'static str,
+    /// The array's path, ending in `[]`.
+    pub path: &'static str,
+    /// The fields that tell one element from another; none where the elements are values.
+    pub by: &'static [&'static str],
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// A difference that is to stay.
+#[derive(Debug)]
+pub struct Deliberate {
+    /// The API by name.
+    pub api: &'static str,
+    /// The case by name; `*` is any, and before a `*` only its beginning counts.
+    pub case: &'static str,
+    /// The path as [`crate::compare::Difference::path`]; after `**.` only its end, before `.**` only its beginning.
+    pub path: &'static str,
+    /// What is different and why, for `docs/compatibility.md`. Entries with one text are one difference there.
+    pub why: &'static str,
+}
+
+/// What may differ.
+pub const MAY_DIFFER: &[MayDiffer] = &[
+    MayDiffer {
+        api: "*",
+        path: "**.Port",
+        reason: "each has its own",
+    },
+    MayDiffer {
+        api: "*",
+        path: "ClusterId",
+        reason: "each is a cluster of its own",
+    },
+];
+
+/// What has no order.
+pub const UNORDERED: &[Unordered] = &[
+    Unordered {
+        api: "Metadata",
+        path: "Topics[]",
+        by: &["Name", "TopicId"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "Metadata",
+        path: "Topics[].Partitions[]",
+        by: &["PartitionIndex"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "ApiVersions",
+        path: "ApiKeys[]",
+        by: &["ApiKey"],
+        reason: "a set: clients look an API up by its key",
+    },
+    Unordered {
+        api: "ApiVersions",
+        path: "SupportedFeatures[]",
+        by: &["Name"],
+        reason: "a set: clients look a feature up by its name",
+    },
+    Unordered {
+        api: "ApiVersions",
+        path: "FinalizedFeatures[]",
+        by: &["Name"],
+        reason: "a set: clients look a feature up by its name",
+    },
+];
+
+/// The lists, and which of their entries were needed.
+#[derive(Debug)]
+pub struct Lists {
+    may_differ: &'static [MayDiffer],
+    unordered: &'static [Unordered],
+    deliberate: &'static [Deliberate],
+    used: RefCell<BTreeSet<(&'static str, usize)>>,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        Self::new(MAY_DIFFER, UNORDERED, DELIBERATE)
+    }
+}
+
+impl Lists {
+    /// Lists of which nothing was needed yet.
+    #[must_use]
+    pub fn new(
+        may_differ: &'static [MayDiffer],
+        unordered: &'static [Unordered],
+        deliberate: &'static [Deliberate],
+    ) -> Self {
+        Self {
+            may_differ,
+            unordered,
+            deliberate,
+            used: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn may_differ(&self, api: &str, path: &str, ours: &Value, theirs: &Value) -> bool {
+        let of_one_kind = match (ours, theirs) {
+            (Value::Number(ours), Value::Number(theirs)) => {
+                ours.as_f64().map(|value| value < 0.0) == theirs.as_f64().map(|value| value < 0.0)
+            }
+            (Value::String(ours), Value::String(theirs)) => ours.is_empty() == theirs.is_empty(),
+            (Value::Bool(_), Value::Bool(_)) => true,
+            _ => false,
+        };
+        let matches = |entry: &MayDiffer| fits(entry.api, api) && fits(entry.path, path);
+        of_one_kind && self.mark("MAY_DIFFER", self.may_differ.iter().position(matches))
+    }
+
+    pub(crate) fn unordered(&self, api: &str, path: &str) -> Option<&'static Unordered> {
+        let at = self
+            .unordered
+            .iter()
+            .position(|entry| fits(entry.api, api) && fits(entry.path, path))?;
+        self.mark("UNORDERED", Some(at));
+        self.unordered.get(at)
+    }
+
+    /// Why a difference is there on purpose, if it is.
+    pub fn deliberate(&self, api: &str, case: &str, path: &str) -> Option<&'static str> {
+        let matches = |entry: &Deliberate| fits(entry.api, api) && fits(entry.case, case) && fits(entry.path, path);
+        let at = self.deliberate.iter().position(matches)?;
+        self.mark("DELIBERATE", Some(at));
+        self.deliberate.get(at).map(|entry| entry.why)
+    }
+
+    fn mark(&self, list: &'static str, at: Option<usize>) -> bool {
+        if let Some(at) = at {
+            self.used.borrow_mut().insert((list, at));
+        }
+        at.is_some()
+    }
+
+    /// The entries that nothing needed.
+    pub fn unused(&self) -> Vec<String> {
+        let used = self.used.borrow();
+        let entries = |list: &'static str, entries: Vec<String>| {
+            let unused = entries
+                .into_iter()
+                .enumerate()
+                .filter(|(at, _)| !used.contains(&(list, *at)));
+            unused.map(|(_, entry)| format!("{list}: {entry}")).collect::<Vec<_>>()
+        };
+        [
+            entries(
+                "MAY_DIFFER",
+                self.may_differ
+                    .iter()
+                    .map(|entry| format!("{} {}", entry.api, entry.path))
+                    .collect(),
+            ),
+            entries(
+                "UNORDERED",
+                self.unordered
+                    .iter()
+                    .map(|entry| format!("{} {}", entry.api, entry.path))
+                    .collect(),
+            ),
+            entries(
+                "DELIBERATE",
+                self.deliberate
+                    .iter()
+                    .map(|entry| format!("{} ({}) {}", entry.api, entry.case, entry.path))
+                    .collect(),
+            ),
+        ]
+        .concat()
+    }
+}
+
+/// Whether a name is what an entry says: itself, all with `*`, its beginning before `*`, its end after `**.`, its beginning
+/// before `.**`.
+fn fits(pattern: &str, name: &str) -> bool {
+    if let Some(end) = pattern.strip_prefix("**.") {
+        return name == end || name.strip_suffix(end).is_some_and(|before| before.ends_with('.'));
+    }
+    if let Some(start) = pattern.strip_suffix(".**") {
+        return name == start
+            || name
+                .strip_prefix(start)
+                .is_some_and(|after| after.starts_with(['.', '[']));
+    }
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => pattern == name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_what_they_say() {
+        for (pattern, name, expected) in [
+            ("*", "anything", true),
+            ("A.B", "A.B", true),
+            ("A.B", "A.BC", false),
+            ("A*", "A.BC", true),
+            ("**.Port", "Brokers[].Port", true),
+            ("**.Port", "Port", true),
+            ("**.Port", "Brokers[].Report", false),
+            ("A[].**", "A[].B[].C", true),
+            ("A[].**", "A[]", true),
+            ("A[].**", "AB", false),
+        ] {
+            assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What came out of a run, for a person, for a test and for `docs/compatibility.md`.
+
+use std::fmt::Write as _;
+
+use crate::run::{Found, Judged};
+
+/// The table and each difference, as text.
+#[must_use]
+pub fn text(judged: &[Judged]) -> String {
+    let mut text = format!(
+        "{:<26} {:>9} {:>6} {:>9} {:>6} {:>9}\n",
+        "API", "versions", "cases", "compared", "same", "differing"
+    );
+    for api in judged {
+        let versions = match (api.versions.first(), api.versions.last()) {
+            (Some(first), Some(last)) => format!("{first}-{last}"),
+            _ => String::new(),
+        };
+        let same = api.runs - api.differing;
+        let _ = writeln!(
+            text,
+            "{:<26} {versions:>9} {:>6} {:>9} {same:>6} {:>9}",
+            api.api, api.cases, api.compared, api.differing
+        );
+    }
+    for found in judged.iter().flat_map(|api| &api.found) {
+        let _ = write!(text, "\n{}", difference(found));
+    }
+    for failed in judged.iter().flat_map(|api| &api.failed) {
+        let _ = write!(text, "\nNOT JUDGED {failed}\n");
+    }
+    text
+}
+
+fn difference(found: &Found) -> String {
+    let Found {
+        api,
+        case,
+        versions,
+        difference,
+        why,
+    } = found;
+    let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
+    let short = |value: &serde_json::Value| {
+        let text = value.to_string();
+        match text.char_indices().nth(600) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        }
+    };
+    format!(
+        "{} {api} ({case}) v{}: {}\n  ours:   {}\n  theirs: {}\n{}",
+        if why.is_some() { "deliberate" } else { "DIFFERENT" },
+        versions.join(","),
+        difference.place,
+        short(&difference.ours),
+        short(&difference.theirs),
+        why.map(|why| format!("  {why}\n")).unwrap_or_default(),
+    )
+}
+
+/// What a run must not have: differences that are not deliberate, cases that could not be judged.
+#[must_use]
+pub fn defects(judged: &[Judged]) -> Vec<String> {
+    let found = judged
+        .iter()
+        .flat_map(|api| &api.found)
+        .filter(|found| found.why.is_none())
+        .map(difference);
+    found.chain(judged.iter().flat_map(|api| api.failed.clone())).collect()
+}
