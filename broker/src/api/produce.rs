@@ -8,12 +8,14 @@
 use std::sync::Arc;
 
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::produce_response::{
+    BatchIndexAndErrorMessage, PartitionProduceResponse, TopicProduceResponse,
+};
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 
 use super::{Disconnect, Reply, RequestContext};
 use crate::error::ResponseError;
-use crate::log::{AppendError, Appended, Origin};
+use crate::log::{AppendError, Appended, Origin, RecordError};
 use crate::metadata::topics::{Partition, Topic};
 use crate::wire::batch::Batches;
 use crate::wire::compression::Compression;
@@ -161,6 +163,7 @@ fn check_batch(records: &[u8], version: i16) -> Result<(), ResponseError> {
 struct Refusal {
     error: ResponseError,
     message: Option<String>,
+    records: Vec<RecordError>,
     log_start_offset: i64,
     known_start: bool,
 }
@@ -170,6 +173,7 @@ impl Refusal {
         Self {
             error,
             message: None,
+            records: Vec::new(),
             log_start_offset: -1,
             known_start: false,
         }
@@ -187,7 +191,16 @@ impl Refusal {
             .with_log_append_time_ms(-1)
             .with_log_start_offset(log_start_offset);
         match self.message {
-            Some(message) if version >= 8 => response.with_error_message(Some(message.into())),
+            Some(message) if version >= 8 => {
+                let record_errors = self.records.into_iter().map(|error| {
+                    BatchIndexAndErrorMessage::default()
+                        .with_batch_index(error.batch_index)
+                        .with_batch_index_error_message(Some(error.message.into()))
+                });
+                response
+                    .with_error_message(Some(message.into()))
+                    .with_record_errors(record_errors.collect())
+            }
             _ => response,
         }
     }
@@ -195,7 +208,7 @@ impl Refusal {
 
 impl From<AppendError> for Refusal {
     fn from(error: AppendError) -> Self {
-        // Kafka names the log's start beside errors of the records themselves, and explains only these two.
+        // Kafka names the log's start beside errors of the records themselves, and explains only what is wrong with single ones.
         let known_start = !matches!(
             error,
             AppendError::Batch(_)
@@ -205,19 +218,18 @@ impl From<AppendError> for Refusal {
                 | AppendError::Unwritten(_)
                 | AppendError::Offline(_)
         );
-        let message = match &error {
-            AppendError::InvalidRecord(reason) => Some(reason.clone()),
-            AppendError::InvalidTimestamp { .. } => {
-                Some("One or more records have been rejected due to invalid timestamp".to_owned())
-            }
-            _ => None,
-        };
+        let error_code = error.response_error();
         if let AppendError::Offline(_) | AppendError::Unwritten(_) | AppendError::DiskFull = &error {
             tracing::error!(%error, "an append failed");
         }
+        let (message, records) = match error {
+            AppendError::Rejected { message, records, .. } => (Some(message), records),
+            _ => (None, Vec::new()),
+        };
         Self {
-            error: error.response_error(),
+            error: error_code,
             message,
+            records,
             log_start_offset: -1,
             known_start,
         }

@@ -2,27 +2,30 @@
 //!
 //! What can be judged from the batch and the topic's properties is judged before the lock; sequences and offsets under it.
 //! The batch is written as it came but for its header, which gets its offset, the leader epoch and, under `LogAppendTime`,
-//! the broker's time: one `pwritev` of header and records. Records are decompressed only where a property asks for it:
-//! another `compression.type`, or compaction, which needs every record to have a key. Of compressed records the header is
-//! otherwise believed as to count and timestamps; of uncompressed ones the count is checked.
+//! the broker's time: one `pwritev` of header and records. A client's records are walked as [`super::validate`] says; they
+//! are made anew only where `compression.type` says so.
 
 use std::{borrow::Cow, io, sync::Arc, sync::atomic::Ordering};
 
 use super::{
+    cleaning::put_record,
     config::{CompressionType, LogConfig, TimestampType},
     error::AppendError,
     partition::{Inner, Writer},
     producers::{Marker, Verdict},
     segment::SegmentError,
     types::{Appended, Origin},
+    validate::{Held, Rules, validate, validate_expanded},
 };
 use crate::wire::{
-    batch::{self, Batch, BatchError, BatchHeader, Batches, HEADER_LEN},
+    batch::{self, Batch, BatchHeader, Batches, HEADER_LEN},
     build,
-    compression::{Compression, compress},
+    compression::{Compression, CompressionError, compress},
     record::Records,
-    varint,
 };
+
+/// The attributes of a batch that mean something.
+const ATTRIBUTES: i16 = 0x7f;
 
 /// A batch that has passed everything which does not depend on the log's state.
 struct Prepared<'a> {
@@ -42,7 +45,12 @@ impl Inner {
         now_ms: i64,
     ) -> Result<Appended, AppendError> {
         let config = self.config();
-        let mut prepared = prepare(records, origin, &config, now_ms)?;
+        let rules = Rules {
+            log: &self.name,
+            config: &config,
+            now_ms,
+        };
+        let mut prepared = prepare(records, origin, &rules)?;
         let header = &mut prepared.header;
 
         let writer = &mut *self.writer.lock();
@@ -173,12 +181,8 @@ pub(super) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
-fn prepare<'a>(
-    records: &'a [u8],
-    origin: Origin,
-    config: &LogConfig,
-    now_ms: i64,
-) -> Result<Prepared<'a>, AppendError> {
+fn prepare<'a>(records: &'a [u8], origin: Origin, rules: &Rules<'_>) -> Result<Prepared<'a>, AppendError> {
+    let config = rules.config;
     // Before the CRC, which for something too large is not worth computing.
     if let Ok(header) = BatchHeader::parse(records)
         && header.base_offset == 0
@@ -194,9 +198,6 @@ fn prepare<'a>(
     } else {
         None
     };
-    if origin == Origin::Client {
-        check_timestamps(&batch.header, config, now_ms)?;
-    }
     let codec = batch.header.compression()?;
     let target = target_codec(config, codec, &batch.header);
     let mut prepared = Prepared {
@@ -205,26 +206,42 @@ fn prepare<'a>(
         changed: false,
         marker,
     };
-    let needs_keys = config.cleanup_policy.compact && origin == Origin::Client;
-    if target != codec || needs_keys {
-        let plain = batch
-            .decompressed(config.decompressed_bytes_max)
-            .map_err(|error| AppendError::InvalidRecord(error.to_string()))?;
-        check_records(&batch.header, &plain, needs_keys)?;
-        if target != codec {
-            recompress(&mut prepared, &plain, target)?;
-            check_size(prepared.header.size_in_bytes(), config)?;
+    let mut held = None;
+    if target != codec {
+        let plain = batch.decompressed(config.decompressed_bytes_max).map_err(undecodable)?;
+        if origin == Origin::Client {
+            held = Some(validate_expanded(&batch.header, &plain, rules)?);
         }
-    } else if codec == Compression::None {
-        check_framing(batch.payload(), batch.header.records_count)?;
+        recompress(&mut prepared, &plain, target)?;
+        check_size(prepared.header.size_in_bytes(), config)?;
+    } else if origin == Origin::Client {
+        held = Some(validate(&batch, codec, rules)?);
     }
-    if config.message_timestamp_type == TimestampType::LogAppendTime {
-        const LOG_APPEND_TIME: i16 = 0x08;
-        prepared.header.attributes |= LOG_APPEND_TIME;
-        prepared.header.max_timestamp = now_ms;
+    set_times(&mut prepared, held.as_ref(), rules);
+    Ok(prepared)
+}
+
+/// Under `LogAppendTime` the broker's own time; otherwise what the records say, whatever the header said.
+fn set_times(prepared: &mut Prepared<'_>, held: Option<&Held>, rules: &Rules<'_>) {
+    const LOG_APPEND_TIME: i16 = 0x08;
+    let header = &mut prepared.header;
+    let (attributes, max_timestamp) = match (rules.config.message_timestamp_type, held) {
+        (TimestampType::LogAppendTime, _) => (header.attributes | LOG_APPEND_TIME, rules.now_ms),
+        (TimestampType::CreateTime, Some(held)) => (header.attributes & !LOG_APPEND_TIME, held.max_timestamp_ms),
+        (TimestampType::CreateTime, None) => return,
+    };
+    if (attributes, max_timestamp) != (header.attributes, header.max_timestamp) {
+        header.attributes = attributes & ATTRIBUTES;
+        header.max_timestamp = max_timestamp;
         prepared.changed = true;
     }
-    Ok(prepared)
+}
+
+fn undecodable(error: CompressionError) -> AppendError {
+    match error {
+        CompressionError::TooLarge { .. } => AppendError::InvalidRecord(error.to_string()),
+        CompressionError::Corrupt { .. } => AppendError::Undecodable(error.to_string()),
+    }
 }
 
 fn check_size(size_bytes: usize, config: &LogConfig) -> Result<(), AppendError> {
@@ -267,26 +284,6 @@ pub(super) fn read_marker(batch: &Batch<'_>) -> Option<Marker> {
     })
 }
 
-fn check_timestamps(header: &BatchHeader, config: &LogConfig, now_ms: i64) -> Result<(), AppendError> {
-    if header.timestamp_type() == batch::TimestampType::LogAppendTime {
-        return Err(AppendError::InvalidTimestamp {
-            timestamp_ms: header.max_timestamp,
-            now_ms,
-        });
-    }
-    if config.message_timestamp_type == TimestampType::LogAppendTime {
-        return Ok(());
-    }
-    for timestamp_ms in [header.base_timestamp, header.max_timestamp] {
-        let too_old = now_ms.saturating_sub(timestamp_ms) > config.message_timestamp_before_max_ms;
-        let too_new = timestamp_ms.saturating_sub(now_ms) > config.message_timestamp_after_max_ms;
-        if timestamp_ms != batch::NO_TIMESTAMP && (too_old || too_new) {
-            return Err(AppendError::InvalidTimestamp { timestamp_ms, now_ms });
-        }
-    }
-    Ok(())
-}
-
 fn target_codec(config: &LogConfig, source: Compression, header: &BatchHeader) -> Compression {
     match config.compression_type {
         // Markers stay as they are.
@@ -300,55 +297,30 @@ fn target_codec(config: &LogConfig, source: Compression, header: &BatchHeader) -
     }
 }
 
+/// Packs `plain` with another codec. As Apache Kafka does, every record is written anew: offsets follow on one another, and
+/// timestamps are relative to the first record's.
 fn recompress(prepared: &mut Prepared<'_>, plain: &[u8], target: Compression) -> Result<(), AppendError> {
     const CODEC_MASK: i16 = 0x07;
-    let records = match target {
-        Compression::None => plain.to_vec(),
-        codec => compress(codec, plain).map_err(|error| AppendError::InvalidRecord(error.to_string()))?,
-    };
     let header = &mut prepared.header;
-    header.attributes = header.attributes & !CODEC_MASK | i16::from(target.id());
+    let mut records = Vec::with_capacity(plain.len());
+    let mut base_timestamp = None;
+    for (offset_delta, record) in (0..).zip(Records::new(&header.clone(), plain)) {
+        let record = record?;
+        if record.timestamp < 0 && record.timestamp != batch::NO_TIMESTAMP {
+            let reason = format!("a record of time {} cannot be written anew", record.timestamp);
+            return Err(AppendError::Undecodable(reason));
+        }
+        let base_timestamp = *base_timestamp.get_or_insert(record.timestamp);
+        put_record(&record, offset_delta, base_timestamp, &mut records);
+    }
+    if target != Compression::None {
+        records = compress(target, &records).map_err(undecodable)?;
+    }
+    header.base_timestamp = base_timestamp.unwrap_or(header.base_timestamp);
+    header.attributes = header.attributes & ATTRIBUTES & !CODEC_MASK | i16::from(target.id());
     header.batch_length = i32::try_from(HEADER_LEN - batch::LOG_OVERHEAD + records.len())
         .map_err(|_| AppendError::InvalidRecord("the batch is over 2 GiB".into()))?;
     prepared.records = Cow::Owned(records);
     prepared.changed = true;
-    Ok(())
-}
-
-/// Checks each record, and that it has a key where `needs_keys`.
-fn check_records(header: &BatchHeader, plain: &[u8], needs_keys: bool) -> Result<(), AppendError> {
-    for record in Records::new(header, plain) {
-        if record?.key.is_none() && needs_keys {
-            return Err(AppendError::InvalidRecord(
-                "a compacted topic takes no record without a key".into(),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Checks that there are `count` records by their lengths alone.
-fn check_framing(mut records: &[u8], count: i32) -> Result<(), AppendError> {
-    let mut index = 0;
-    while !records.is_empty() {
-        let rest = varint::read_i32(records).and_then(|(length, prefix)| {
-            let end = prefix.checked_add(usize::try_from(length).ok()?)?;
-            records.get(end..)
-        });
-        let Some(rest) = rest else {
-            return Err(BatchError::Record {
-                index,
-                reason: "it is longer than its batch",
-            }
-            .into());
-        };
-        records = rest;
-        index += 1;
-    }
-    if usize::try_from(count) != Ok(index) {
-        return Err(AppendError::InvalidRecord(format!(
-            "the batch says {count} records and has {index}"
-        )));
-    }
     Ok(())
 }

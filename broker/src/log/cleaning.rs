@@ -264,7 +264,7 @@ fn rebuilt(header: &BatchHeader, kept: &[Record<'_>], horizon_ms: Option<i64>) -
     header.records_count = i32::try_from(kept.len()).map_err(|error| error.to_string())?;
     let mut records = Vec::new();
     for record in kept {
-        put_record(record, header.base_timestamp, &mut records);
+        put_record(record, record.offset_delta, header.base_timestamp, &mut records);
     }
     let codec = header.compression().map_err(|error| error.to_string())?;
     if codec != Compression::None {
@@ -273,15 +273,17 @@ fn rebuilt(header: &BatchHeader, kept: &[Record<'_>], horizon_ms: Option<i64>) -
     Ok(seal(header, &records))
 }
 
-fn put_record(record: &Record<'_>, base_timestamp_ms: i64, out: &mut Vec<u8>) {
+/// Appends a record as it is in a batch of that base timestamp, so far from the batch's base offset.
+pub(super) fn put_record(record: &Record<'_>, offset_delta: i32, base_timestamp_ms: i64, out: &mut Vec<u8>) {
     let mut body = vec![0];
     varint::write_i64(record.timestamp.wrapping_sub(base_timestamp_ms), &mut body);
-    varint::write_i32(record.offset_delta, &mut body);
+    varint::write_i32(offset_delta, &mut body);
     put_bytes(record.key, &mut body);
     put_bytes(record.value, &mut body);
     varint::write_i32(i32::try_from(record.headers.len()).unwrap_or(i32::MAX), &mut body);
     for (key, value) in record.headers.iter() {
-        put_bytes(Some(key), &mut body);
+        // As Apache Kafka, which holds them as text.
+        put_bytes(Some(String::from_utf8_lossy(key).as_bytes()), &mut body);
         put_bytes(value, &mut body);
     }
     varint::write_i32(i32::try_from(body.len()).unwrap_or(i32::MAX), out);

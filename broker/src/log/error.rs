@@ -24,6 +24,15 @@ pub enum LogError {
     Store(#[from] StoreError),
 }
 
+/// Why one record is refused, and the whole batch with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordError {
+    /// Of the record in its batch, from zero.
+    pub batch_index: i32,
+    /// In Kafka's words.
+    pub message: String,
+}
+
 /// A batch that is not appended.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
@@ -49,13 +58,18 @@ pub enum AppendError {
         /// The bound.
         max_bytes: usize,
     },
-    /// Outside `message.timestamp.before.max.ms` and `after.max.ms`.
-    #[error("timestamp {timestamp_ms} is outside what the topic allows at {now_ms}")]
-    InvalidTimestamp {
-        /// Of the record.
-        timestamp_ms: i64,
-        /// The broker's clock.
-        now_ms: i64,
+    /// The records cannot be taken apart, in a way that Apache Kafka does not foresee: it answers with an unknown error.
+    #[error("{0}")]
+    Undecodable(String),
+    /// Some records do not suit the topic: their timestamps, or that they have no key (KIP-467).
+    #[error("{message}")]
+    Rejected {
+        /// Whether a timestamp is among the reasons.
+        by_time: bool,
+        /// In Kafka's words.
+        message: String,
+        /// Which, and why: the first thousand.
+        records: Vec<RecordError>,
     },
     /// The producer's sequence number does not follow the last one.
     #[error("producer {producer_id}: sequence {sequence} does not follow {last_sequence}")]
@@ -108,7 +122,9 @@ impl AppendError {
             Self::InvalidRecord(_) => ResponseError::InvalidRecord,
             Self::TooLarge { .. } => ResponseError::MessageTooLarge,
             Self::LargerThanSegment { .. } => ResponseError::RecordListTooLarge,
-            Self::InvalidTimestamp { .. } => ResponseError::InvalidTimestamp,
+            Self::Undecodable(_) => ResponseError::UnknownServerError,
+            Self::Rejected { by_time: true, .. } => ResponseError::InvalidTimestamp,
+            Self::Rejected { by_time: false, .. } => ResponseError::InvalidRecord,
             Self::OutOfOrderSequence { .. } => ResponseError::OutOfOrderSequenceNumber,
             Self::InvalidProducerEpoch { .. } => ResponseError::InvalidProducerEpoch,
             Self::InvalidTransactionState(_) => ResponseError::InvalidTxnState,

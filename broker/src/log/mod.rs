@@ -56,13 +56,14 @@ mod swap;
 mod sync;
 mod types;
 mod upkeep;
+mod validate;
 mod waiters;
 mod walk;
 
 pub use compaction::Compacted;
 pub use config::{CleanupPolicy, CompressionType, LogConfig, TimestampType};
 pub use dir::LogDir;
-pub use error::{AppendError, LogError, ReadError};
+pub use error::{AppendError, LogError, ReadError, RecordError};
 pub use partition::PartitionLog;
 pub use types::{AbortedTxn, Appended, FileChunk, Isolation, Offsets, Origin, Read, TimedOffset};
 pub use waiters::{Registration, Waiters};

@@ -98,6 +98,9 @@ const ZSTD_LEVEL: i32 = 3;
 /// Expands `bytes`, to no more than `limit_bytes`.
 pub fn decompress(codec: Compression, bytes: &[u8], limit_bytes: usize) -> Result<Vec<u8>, CompressionError> {
     match codec {
+        // No frame of zstd at all is nothing; the others have to begin.
+        Compression::Zstd if bytes.is_empty() => Ok(Vec::new()),
+        Compression::Gzip | Compression::Lz4 if bytes.is_empty() => Err(corrupt(codec, &"there is nothing")),
         Compression::None if bytes.len() > limit_bytes => Err(CompressionError::TooLarge { limit_bytes }),
         Compression::None => Ok(bytes.to_vec()),
         Compression::Gzip => read_all(
@@ -115,16 +118,38 @@ pub fn decompress(codec: Compression, bytes: &[u8], limit_bytes: usize) -> Resul
             }
         },
         Compression::Lz4 => read_all(codec, FrameDecoder::new(bytes), bytes.len(), limit_bytes),
-        Compression::Zstd => {
-            let mut decoder =
-                zstd::stream::read::Decoder::with_buffer(bytes).map_err(|error| corrupt(codec, &error))?;
-            let window_log = limit_bytes.checked_ilog2().map_or(0, |log| log + 1);
-            decoder
-                .window_log_max(window_log.clamp(ZSTD_WINDOW_LOG_MIN, ZSTD_WINDOW_LOG_MAX))
-                .map_err(|error| corrupt(codec, &error))?;
-            read_all(codec, decoder, bytes.len(), limit_bytes)
-        }
+        Compression::Zstd => read_all(codec, zstd_decoder(bytes, limit_bytes)?, bytes.len(), limit_bytes),
     }
+}
+
+/// A reader that expands `bytes` as it is read. It stops nowhere: whoever reads counts. `limit_bytes` bounds what snappy,
+/// whose blocks are expanded at once, and zstd's window may take.
+pub fn expanding<'a>(
+    codec: Compression,
+    bytes: &'a [u8],
+    limit_bytes: usize,
+) -> Result<Box<dyn Read + 'a>, CompressionError> {
+    Ok(match codec {
+        _ if bytes.is_empty() => Box::new(std::io::Cursor::new(decompress(codec, bytes, limit_bytes)?)),
+        Compression::None => Box::new(bytes),
+        Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
+        Compression::Snappy => Box::new(std::io::Cursor::new(decompress(codec, bytes, limit_bytes)?)),
+        Compression::Lz4 => Box::new(FrameDecoder::new(bytes)),
+        Compression::Zstd => Box::new(zstd_decoder(bytes, limit_bytes)?),
+    })
+}
+
+fn zstd_decoder(
+    bytes: &[u8],
+    limit_bytes: usize,
+) -> Result<zstd::stream::read::Decoder<'static, &[u8]>, CompressionError> {
+    let failed = |error: std::io::Error| corrupt(Compression::Zstd, &error);
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(failed)?;
+    let window_log = limit_bytes.checked_ilog2().map_or(0, |log| log + 1);
+    decoder
+        .window_log_max(window_log.clamp(ZSTD_WINDOW_LOG_MIN, ZSTD_WINDOW_LOG_MAX))
+        .map_err(failed)?;
+    Ok(decoder)
 }
 
 /// Compresses `bytes` as Kafka's Java client does.

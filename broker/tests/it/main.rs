@@ -15,6 +15,7 @@ mod robustness;
 mod robustness_batches;
 mod server;
 mod support;
+mod validator;
 mod wire;
 mod wire_answers;
 

@@ -2,7 +2,8 @@
 //! nothing of it is in the log.
 
 use kafka_protocol::error::ResponseError::{
-    self, CorruptMessage, InvalidRecord, InvalidTimestamp, MessageTooLarge, UnsupportedCompressionType,
+    self, CorruptMessage, InvalidRecord, InvalidTimestamp, MessageTooLarge, UnknownServerError,
+    UnsupportedCompressionType,
 };
 use kafka_protocol::messages::ApiKey;
 use tickertape_broker::wire::batch::{BatchHeader, HEADER_LEN, reseal};
@@ -99,7 +100,16 @@ fn bad_batches() -> Vec<(&'static str, Vec<u8>, ResponseError)> {
             with_records(&[good()[HEADER_LEN..].to_vec(), vec![0]].concat()),
             InvalidRecord,
         ),
-        ("records that are no records", with_records(&[0xff; 30]), InvalidRecord),
+        (
+            "records that are no records",
+            with_records(&[0xfe; 30]),
+            UnknownServerError,
+        ),
+        (
+            "a record longer than its batch",
+            with_records(&[0x7e, 0, 0]),
+            InvalidRecord,
+        ),
         (
             "a control batch",
             with_header(|header| header.attributes |= 0x20),

@@ -190,7 +190,6 @@ fn bad_batches_get_kafkas_codes() {
             ResponseError::InvalidRecord,
         ),
         ("a control batch", resealed(22, 0x20), ResponseError::InvalidRecord),
-        ("LogAppendTime", resealed(22, 0x08), ResponseError::InvalidTimestamp),
         ("nothing", Vec::new(), ResponseError::InvalidRecord),
         (
             "two batches",

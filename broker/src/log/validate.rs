@@ -1,0 +1,480 @@
+//! What Apache Kafka looks at in each record of a produced batch (its `LogValidator`), and with which error it refuses.
+//!
+//! Every record is walked, compressed or not: its lengths must fit, there must be as many as the header says and nothing
+//! after them; its timestamp must be within what the topic allows; on a compacted topic it must have a key. The largest
+//! timestamp is counted anew, as a header may say another. Compressed records are expanded in a window of
+//! [`WINDOW_BYTES`] and never further than `decompressed_bytes_max` in all; nothing of them is kept.
+//!
+//! Where a record's own length does not fit its fields, it is refused in compressed batches too, which Apache Kafka
+//! stores: no consumer could read them. Of refused records the first [`RECORD_ERRORS_MAX`] are named (KIP-467).
+
+use std::io::{self, Read};
+
+use super::{
+    config::{LogConfig, TimestampType},
+    error::{AppendError, RecordError},
+};
+use crate::wire::{
+    batch::{self, Batch, BatchHeader, NO_TIMESTAMP},
+    compression::{Compression, expanding},
+    varint,
+};
+
+/// How much of a compressed batch is expanded at a time.
+const WINDOW_BYTES: usize = 16 * 1024;
+/// How many refused records of one batch are named. Each takes some 150 bytes of the answer.
+const RECORD_ERRORS_MAX: usize = 1_000;
+/// How many of them the message names.
+const RECORD_ERRORS_IN_MESSAGE: usize = 3;
+
+/// By what records are judged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules<'a> {
+    /// `<topic>-<partition>`, for messages.
+    pub(super) log: &'a str,
+    pub(super) config: &'a LogConfig,
+    pub(super) now_ms: i64,
+}
+
+/// What a batch turned out to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    /// The largest timestamp of its records; -1 for none.
+    pub(super) max_timestamp_ms: i64,
+    /// Whether the records' offsets follow on one another from zero.
+    pub(super) contiguous: bool,
+}
+
+/// Checks the records of a client's batch, whose header and CRC have been checked.
+pub(super) fn validate(batch: &Batch<'_>, codec: Compression, rules: &Rules<'_>) -> Result<Held, AppendError> {
+    let header = &batch.header;
+    if codec == Compression::None {
+        return judge(header, &mut Slice::new(batch.payload()), rules).map_err(|flaw| flaw.plain());
+    }
+    let limit_bytes = rules.config.decompressed_bytes_max;
+    let reader = expanding(codec, batch.payload(), limit_bytes).map_err(|error| match error {
+        crate::wire::compression::CompressionError::TooLarge { .. } => AppendError::InvalidRecord(error.to_string()),
+        error => AppendError::Undecodable(error.to_string()),
+    })?;
+    let held = judge(header, &mut Stream::new(reader, limit_bytes), rules).map_err(|flaw| flaw.compressed())?;
+    if !held.contiguous {
+        // Apache Kafka would write such a batch anew, has skipped over what it needs for that by now, and fails.
+        return Err(AppendError::Undecodable(
+            "the offsets of compressed records do not follow on one another".to_owned(),
+        ));
+    }
+    Ok(held)
+}
+
+/// [`validate`] for records that are expanded already.
+pub(super) fn validate_expanded(header: &BatchHeader, plain: &[u8], rules: &Rules<'_>) -> Result<Held, AppendError> {
+    judge(header, &mut Slice::new(plain), rules).map_err(|flaw| match header.compression() {
+        Ok(Compression::None) => flaw.plain(),
+        _ => flaw.compressed(),
+    })
+}
+
+/// Why records cannot be taken.
+#[derive(Debug)]
+enum Flaw {
+    /// They end within a record.
+    Cut,
+    /// A record's length takes more than five bytes.
+    Length,
+    Malformed(&'static str),
+    /// The codec cannot make sense of them.
+    Codec(String),
+    TooLarge(usize),
+    Rejected(AppendError),
+}
+
+impl Flaw {
+    /// As Apache Kafka answers for records that were not compressed.
+    fn plain(self) -> AppendError {
+        match self {
+            Self::Length => AppendError::Undecodable("the length of a record is too long".to_owned()),
+            other => other.compressed(),
+        }
+    }
+
+    /// As it answers for records that were.
+    fn compressed(self) -> AppendError {
+        match self {
+            Self::Cut => AppendError::InvalidRecord("the records end too early".to_owned()),
+            Self::Length => AppendError::InvalidRecord("the length of a record is too long".to_owned()),
+            Self::Malformed(reason) => AppendError::InvalidRecord(reason.to_owned()),
+            Self::Codec(reason) => AppendError::Undecodable(reason),
+            Self::TooLarge(limit) => {
+                AppendError::InvalidRecord(format!("the records expand to more than {limit} bytes"))
+            }
+            Self::Rejected(error) => error,
+        }
+    }
+}
+
+/// The records' bytes, one after the other.
+trait Input {
+    /// As Apache Kafka calls the records that it reads from there.
+    const RECORD: &'static str;
+    /// The length of what is null, where it names one.
+    const NULL_LEN: i32;
+    fn varint(&mut self) -> Result<i32, Flaw>;
+    fn varlong(&mut self) -> Result<i64, Flaw>;
+    fn skip(&mut self, len: usize) -> Result<(), Flaw>;
+    /// How many bytes have been taken.
+    fn taken(&self) -> u64;
+    fn is_at_end(&mut self) -> Result<bool, Flaw>;
+
+    /// Skips a length and as many bytes, and says whether it was null: any negative length.
+    #[inline]
+    fn skip_bytes(&mut self) -> Result<i32, Flaw> {
+        let len = self.varint()?;
+        if let Ok(len) = usize::try_from(len) {
+            self.skip(len)?;
+        }
+        Ok(len)
+    }
+}
+
+/// What is looked at in a record.
+struct Seen {
+    timestamp_delta: i64,
+    offset_delta: i32,
+    key_len: i32,
+    value_len: i32,
+}
+
+#[inline]
+fn next(input: &mut impl Input) -> Result<Seen, Flaw> {
+    let length = input.varint().map_err(|flaw| match flaw {
+        Flaw::Malformed(_) => Flaw::Length,
+        flaw => flaw,
+    })?;
+    let start = input.taken();
+    // Attributes, of which none is used.
+    input.skip(1)?;
+    let timestamp_delta = input.varlong()?;
+    let offset_delta = input.varint()?;
+    let key_len = input.skip_bytes()?;
+    let value_len = input.skip_bytes()?;
+    let headers = input.varint()?;
+    if headers < 0 {
+        return Err(Flaw::Malformed("a record's number of headers is negative"));
+    }
+    // Each takes two bytes at least, so the loop is bounded by what is there.
+    for _ in 0..headers {
+        if input.skip_bytes()? < 0 {
+            return Err(Flaw::Malformed("a header has no key"));
+        }
+        input.skip_bytes()?;
+    }
+    if u64::try_from(length) != Ok(input.taken() - start) {
+        return Err(Flaw::Malformed("a record's fields do not fit its length"));
+    }
+    Ok(Seen {
+        timestamp_delta,
+        offset_delta,
+        key_len,
+        value_len,
+    })
+}
+
+fn judge<I: Input>(header: &BatchHeader, input: &mut I, rules: &Rules<'_>) -> Result<Held, Flaw> {
+    let config = rules.config;
+    let wants_keys = config.cleanup_policy.compact;
+    let keeps_time = config.message_timestamp_type == TimestampType::CreateTime;
+    let says_append_time = header.timestamp_type() == batch::TimestampType::LogAppendTime;
+    let mut held = Held {
+        max_timestamp_ms: NO_TIMESTAMP,
+        contiguous: true,
+    };
+    let mut refused = Refused::default();
+    for index in 0..header.records_count {
+        let record = next(input)?;
+        let timestamp_ms = if says_append_time {
+            header.max_timestamp
+        } else {
+            header.base_timestamp.wrapping_add(record.timestamp_delta)
+        };
+        held.max_timestamp_ms = held.max_timestamp_ms.max(timestamp_ms);
+        held.contiguous &= record.offset_delta == index;
+        if wants_keys && record.key_len < 0 {
+            refused.push(index, false, || {
+                format!(
+                    "Compacted topic cannot accept message without key in topic partition {}",
+                    rules.log
+                )
+            });
+        } else if keeps_time && timestamp_ms != NO_TIMESTAMP {
+            if is_out_of_range(timestamp_ms, rules) {
+                refused.push(index, true, || out_of_range(timestamp_ms, &record, header, rules));
+            }
+        } else if says_append_time {
+            refused.push(index, true, || wrong_type::<I>(timestamp_ms, &record, header));
+        }
+    }
+    if !input.is_at_end()? {
+        return Err(Flaw::Malformed("bytes follow the last record"));
+    }
+    refused.result().map_err(Flaw::Rejected)?;
+    Ok(held)
+}
+
+/// As Java subtracts.
+fn is_out_of_range(timestamp_ms: i64, rules: &Rules<'_>) -> bool {
+    let age_ms = rules.now_ms.wrapping_sub(timestamp_ms);
+    age_ms > rules.config.message_timestamp_before_max_ms
+        || age_ms.wrapping_neg() > rules.config.message_timestamp_after_max_ms
+}
+
+fn out_of_range(timestamp_ms: i64, record: &Seen, header: &BatchHeader, rules: &Rules<'_>) -> String {
+    let offset = header.base_offset.wrapping_add(i64::from(record.offset_delta));
+    let from = rules.now_ms.wrapping_sub(rules.config.message_timestamp_before_max_ms);
+    let to = rules.now_ms.wrapping_add(rules.config.message_timestamp_after_max_ms);
+    format!(
+        "Timestamp {timestamp_ms} of message with offset {offset} is out of range. The timestamp should be within \
+         [{from}, {to}]"
+    )
+}
+
+fn wrong_type<I: Input>(timestamp_ms: i64, record: &Seen, header: &BatchHeader) -> String {
+    let offset = header.base_offset.wrapping_add(i64::from(record.offset_delta));
+    format!(
+        "Invalid timestamp type in message {}(offset={offset}, timestamp={timestamp_ms}, key={} bytes, value={} bytes). \
+         Producer should not set timestamp type to LogAppendTime.",
+        I::RECORD,
+        record.key_len.max(I::NULL_LEN),
+        record.value_len.max(I::NULL_LEN),
+    )
+}
+
+/// The records that a topic does not take.
+#[derive(Default)]
+struct Refused {
+    named: Vec<RecordError>,
+    count: usize,
+    by_time: bool,
+}
+
+impl Refused {
+    #[cold]
+    fn push(&mut self, index: i32, by_time: bool, message: impl FnOnce() -> String) {
+        self.count += 1;
+        self.by_time |= by_time;
+        if self.named.len() < RECORD_ERRORS_MAX {
+            self.named.push(RecordError {
+                batch_index: index,
+                message: message(),
+            });
+        }
+    }
+
+    fn result(self) -> Result<(), AppendError> {
+        if self.count == 0 {
+            return Ok(());
+        }
+        let message = if self.by_time {
+            "One or more records have been rejected due to invalid timestamp".to_owned()
+        } else {
+            let first: Vec<_> = self
+                .named
+                .iter()
+                .take(RECORD_ERRORS_IN_MESSAGE)
+                .map(|error| {
+                    format!(
+                        "RecordError(batchIndex={}, message='{}')",
+                        error.batch_index, error.message
+                    )
+                })
+                .collect();
+            format!(
+                "One or more records have been rejected due to {} record errors in total, and only showing the first \
+                 three errors at most: [{}]",
+                self.count,
+                first.join(", ")
+            )
+        };
+        Err(AppendError::Rejected {
+            by_time: self.by_time,
+            message,
+            records: self.named,
+        })
+    }
+}
+
+/// Records that are there as they are.
+struct Slice<'a> {
+    rest: &'a [u8],
+    len: usize,
+}
+
+impl<'a> Slice<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: bytes,
+            len: bytes.len(),
+        }
+    }
+}
+
+const TOO_LONG: &str = "a number takes too many bytes";
+
+impl Input for Slice<'_> {
+    const RECORD: &'static str = "DefaultRecord";
+    const NULL_LEN: i32 = 0;
+
+    #[inline]
+    fn varint(&mut self) -> Result<i32, Flaw> {
+        match varint::read_i32(self.rest) {
+            Some((value, len)) => {
+                self.rest = &self.rest[len..];
+                Ok(value)
+            }
+            None if self.rest.len() < 5 => Err(Flaw::Cut),
+            None => Err(Flaw::Malformed(TOO_LONG)),
+        }
+    }
+
+    #[inline]
+    fn varlong(&mut self) -> Result<i64, Flaw> {
+        match varint::read_i64(self.rest) {
+            Some((value, len)) => {
+                self.rest = &self.rest[len..];
+                Ok(value)
+            }
+            None if self.rest.len() < 10 => Err(Flaw::Cut),
+            None => Err(Flaw::Malformed(TOO_LONG)),
+        }
+    }
+
+    #[inline]
+    fn skip(&mut self, len: usize) -> Result<(), Flaw> {
+        self.rest = self.rest.get(len..).ok_or(Flaw::Cut)?;
+        Ok(())
+    }
+
+    #[inline]
+    fn taken(&self) -> u64 {
+        (self.len - self.rest.len()) as u64
+    }
+
+    fn is_at_end(&mut self) -> Result<bool, Flaw> {
+        Ok(self.rest.is_empty())
+    }
+}
+
+/// Records that are expanded as they are read.
+struct Stream<R> {
+    reader: R,
+    window: Box<[u8]>,
+    at: usize,
+    end: usize,
+    /// Before the window.
+    before: u64,
+    limit_bytes: usize,
+}
+
+impl<R: Read> Stream<R> {
+    fn new(reader: R, limit_bytes: usize) -> Self {
+        Self {
+            reader,
+            window: vec![0; WINDOW_BYTES].into_boxed_slice(),
+            at: 0,
+            end: 0,
+            before: 0,
+            limit_bytes,
+        }
+    }
+
+    /// Moves what is left to the front of the window and reads on. Says whether there was more.
+    fn fill(&mut self) -> io::Result<bool> {
+        self.window.copy_within(self.at..self.end, 0);
+        self.before += self.at as u64;
+        self.end -= self.at;
+        self.at = 0;
+        loop {
+            match self.reader.read(&mut self.window[self.end..]) {
+                Ok(read) => {
+                    self.end += read;
+                    return Ok(read > 0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn more(&mut self) -> Result<bool, Flaw> {
+        let more = self.fill().map_err(|error| match error.kind() {
+            // Not before there is anything: what does not even begin is not of that codec.
+            io::ErrorKind::UnexpectedEof if self.before + self.end as u64 > 0 => Flaw::Cut,
+            _ => Flaw::Codec(error.to_string()),
+        })?;
+        if self.before + self.end as u64 > self.limit_bytes as u64 {
+            return Err(Flaw::TooLarge(self.limit_bytes));
+        }
+        Ok(more)
+    }
+
+    fn number<T>(&mut self, bytes_max: usize, read: impl Fn(&[u8]) -> Option<(T, usize)>) -> Result<T, Flaw> {
+        loop {
+            let held = &self.window[self.at..self.end];
+            if let Some((value, len)) = read(held) {
+                self.at += len;
+                return Ok(value);
+            }
+            if held.len() >= bytes_max {
+                return Err(Flaw::Malformed(TOO_LONG));
+            }
+            if !self.more()? {
+                return Err(Flaw::Cut);
+            }
+        }
+    }
+}
+
+impl<R: Read> Input for Stream<R> {
+    const RECORD: &'static str = "PartialDefaultRecord";
+    const NULL_LEN: i32 = i32::MIN;
+
+    #[inline]
+    fn varint(&mut self) -> Result<i32, Flaw> {
+        self.number(5, varint::read_i32)
+    }
+
+    #[inline]
+    fn varlong(&mut self) -> Result<i64, Flaw> {
+        self.number(10, varint::read_i64)
+    }
+
+    #[inline]
+    fn skip(&mut self, mut len: usize) -> Result<(), Flaw> {
+        loop {
+            let here = len.min(self.end - self.at);
+            self.at += here;
+            len -= here;
+            if len == 0 {
+                return Ok(());
+            }
+            if !self.more()? {
+                return Err(Flaw::Cut);
+            }
+        }
+    }
+
+    fn taken(&self) -> u64 {
+        self.before + self.at as u64
+    }
+
+    fn is_at_end(&mut self) -> Result<bool, Flaw> {
+        if self.at < self.end {
+            return Ok(false);
+        }
+        match self.more() {
+            Ok(more) => Ok(!more),
+            // Here it is the codec that misses something: a checksum at its end, say.
+            Err(Flaw::Cut) => Err(Flaw::Codec("the compressed bytes end too early".to_owned())),
+            Err(flaw) => Err(flaw),
+        }
+    }
+}
