@@ -313,6 +313,11 @@ fn housekeeping(state: &BrokerState) -> Result<Housekeeping, BrokerError> {
         cleaner_backoff: millis("log.cleaner.backoff.ms"),
         cleaner_enable: state.config.boolean("log.cleaner.enable"),
         cleaner_dedupe_buffer_bytes: state.config.size("log.cleaner.dedupe.buffer.size"),
+        cleaner_io_max_bytes_per_second: state
+            .config
+            .string("log.cleaner.io.max.bytes.per.second")
+            .parse()
+            .unwrap_or(f64::MAX),
         ..HousekeepingConfig::default()
     };
     Housekeeping::start(Arc::clone(&state.log_dir), Arc::clone(&state.clock), config)

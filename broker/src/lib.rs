@@ -7,7 +7,6 @@ pub mod clock;
 mod config;
 pub mod coordinator;
 mod error;
-#[allow(dead_code, reason = "parts of the log that its own tests alone use so far")]
 pub mod log;
 pub mod metadata;
 mod rebuild;

@@ -216,6 +216,14 @@ pub(crate) static BROKER_PROPERTIES: &[Definition] = &[
         "Whether topics with cleanup.policy=compact are compacted."
     ),
     broker!(
+        "log.cleaner.io.max.bytes.per.second",
+        Double,
+        Some("1.7976931348623157E308"),
+        Any,
+        ReadOnly,
+        "How many bytes a second compaction may read and write."
+    ),
+    broker!(
         "log.cleaner.max.compaction.lag.ms",
         Long,
         Some("9223372036854775807"),

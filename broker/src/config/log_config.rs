@@ -90,6 +90,7 @@ pub(crate) fn log_config(config: &BrokerConfig, overrides: &Values) -> Result<Lo
         retention_ms: long("retention.ms"),
         segment_bytes,
         segment_index_bytes: int("segment.index.bytes"),
+        segment_jitter_ms: long("segment.jitter.ms"),
         segment_ms: long("segment.ms"),
         ..LogConfig::default()
     })

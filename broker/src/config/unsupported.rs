@@ -107,7 +107,6 @@ static UNSUPPORTED: &[&str] = &[
     "listener.security.protocol.map",
     "log.cleaner.io.buffer.load.factor",
     "log.cleaner.io.buffer.size",
-    "log.cleaner.io.max.bytes.per.second",
     "log.cleaner.threads",
     "log.dir.failure.timeout.ms",
     "log.flush.offset.checkpoint.interval.ms",

@@ -1,12 +1,9 @@
 //! The decisions of compaction, as Apache Kafka makes them: which part of a log is worth cleaning, which records of a batch
 //! stay, and what becomes of the batch. Pure: no files, no clock.
 
-use std::{
-    collections::{HashMap, HashSet},
-    hash::{BuildHasher, RandomState},
-};
+use std::collections::{HashMap, HashSet};
 
-use super::config::LogConfig;
+use super::{config::LogConfig, keys::KeyOffsets};
 use crate::{
     metadata::segments::AbortedRecord,
     wire::{
@@ -19,8 +16,6 @@ use crate::{
 };
 
 const DELETE_HORIZON: i16 = 0x40;
-/// What one key takes in [`KeyOffsets`], with the room that a hash map leaves free and needs while it grows.
-const KEY_BYTES: usize = 64;
 
 /// A segment as the choice of what to clean sees it.
 #[derive(Clone, Copy, Debug)]
@@ -43,78 +38,39 @@ pub(super) fn dirty_range(
     now_ms: i64,
 ) -> Option<(i64, i64)> {
     let first_dirty = cleaned.max(segments.first()?.base_offset);
-    let dirty = segments.iter().skip_while(|s| s.base_offset < first_dirty);
     let too_young = |s: &&Cleanable| {
         config.min_compaction_lag_ms > 0 && s.max_timestamp_ms > now_ms.saturating_sub(config.min_compaction_lag_ms)
     };
-    let lag_bound = dirty.clone().find(too_young).map_or(end_offset, |s| s.base_offset);
-    let first_uncleanable = end_offset.min(last_stable_offset).min(lag_bound);
-    let bytes = |from: i64, to: i64| -> u64 {
-        segments
-            .iter()
-            .filter(|s| (from..to).contains(&s.base_offset))
-            .map(|s| s.size_bytes)
-            .sum()
+    // The segment in which the dirty part begins belongs to it, and counts as clean as well, as in Apache Kafka.
+    let floor = segments
+        .partition_point(|s| s.base_offset <= first_dirty)
+        .saturating_sub(1);
+    let dirty = &segments[floor..];
+    let lag_bound = dirty.iter().find(too_young).map_or(end_offset, |s| s.base_offset);
+    let bound = end_offset.min(last_stable_offset).min(lag_bound);
+    // Whole segments only: the one in which the bound lies is left alone.
+    let first_uncleanable = match dirty.iter().rfind(|s| s.base_offset <= bound) {
+        Some(segment) if bound < end_offset => segment.base_offset,
+        _ => bound,
     };
-    let clean_bytes = bytes(i64::MIN, first_dirty);
-    let cleanable_bytes = bytes(first_dirty, first_uncleanable);
+    if first_dirty >= first_uncleanable {
+        return None;
+    }
+    let size = |segments: &[Cleanable], below: i64| -> u64 {
+        let below = segments.iter().take_while(|s| s.base_offset < below);
+        below.map(|s| s.size_bytes).sum()
+    };
+    let clean_bytes = size(segments, first_dirty);
+    let cleanable_bytes = size(dirty, first_uncleanable);
     if cleanable_bytes == 0 {
         return None;
     }
-    let overdue = dirty.take_while(|s| s.base_offset < first_uncleanable).any(|s| {
+    let overdue = dirty.iter().take_while(|s| s.base_offset < first_uncleanable).any(|s| {
         s.first_timestamp_ms >= 0 && now_ms.saturating_sub(s.first_timestamp_ms) > config.max_compaction_lag_ms
     });
     #[expect(clippy::cast_precision_loss, reason = "a ratio of sizes needs no more than 52 bits")]
     let ratio = cleanable_bytes as f64 / (clean_bytes + cleanable_bytes) as f64;
     (overdue || ratio > config.min_cleanable_dirty_ratio).then_some((first_dirty, first_uncleanable))
-}
-
-/// The latest offset of each key of a part of a log, in bounded memory: keys are kept as 128-bit hashes with secrets of
-/// their own, and when there is no room for another the part ends before it.
-#[derive(Debug)]
-pub(super) struct KeyOffsets {
-    offsets: HashMap<u128, i64>,
-    keys_max: usize,
-    secrets: [RandomState; 2],
-    /// The offset after the last batch that was taken in.
-    pub(super) end_offset: i64,
-}
-
-impl KeyOffsets {
-    pub(super) fn new(bytes_max: usize, end_offset: i64) -> Self {
-        let keys_max = (bytes_max / KEY_BYTES).max(1);
-        Self {
-            offsets: HashMap::new(),
-            keys_max,
-            secrets: [RandomState::new(), RandomState::new()],
-            end_offset,
-        }
-    }
-
-    fn hash(&self, key: &[u8]) -> u128 {
-        let [high, low] = &self.secrets;
-        u128::from(high.hash_one(key)) << 64 | u128::from(low.hash_one(key))
-    }
-
-    /// Whether another `count` keys surely fit. The first batch always does.
-    pub(super) fn has_room_for(&self, count: usize) -> bool {
-        self.offsets.is_empty() || self.offsets.len() + count <= self.keys_max
-    }
-
-    pub(super) fn insert(&mut self, key: &[u8], offset: i64) {
-        self.offsets.insert(self.hash(key), offset);
-    }
-
-    /// Whether `record` is the last one of its key, as far as is known, and is to be kept by its key alone.
-    fn is_latest(&self, record: &Record<'_>) -> bool {
-        if record.offset >= self.end_offset {
-            return true;
-        }
-        let Some(key) = record.key else { return false };
-        self.offsets
-            .get(&self.hash(key))
-            .is_none_or(|latest| record.offset >= *latest)
-    }
 }
 
 /// Follows transactions through a log that is being cleaned.
@@ -322,6 +278,15 @@ mod tests {
         assert_eq!(dirty_range(&segments(), 40, 10, 99, &config, 9_000), Some((10, 40)));
         assert_eq!(dirty_range(&segments(), 40, 40, 99, &config, 9_000), None);
         assert_eq!(dirty_range(&[], 0, 0, 0, &config, 9_000), None);
+        let eager = LogConfig {
+            min_cleanable_dirty_ratio: 0.0,
+            ..config
+        };
+        assert_eq!(
+            dirty_range(&segments(), 40, 35, 99, &eager, 9_000),
+            Some((35, 40)),
+            "what a pass without enough memory left of a segment is dirty"
+        );
     }
 
     #[test]
@@ -333,7 +298,8 @@ mod tests {
         assert_eq!(dirty_range(&segments(), 40, 0, 99, &config, 5_000), Some((0, 20)));
         assert_eq!(
             dirty_range(&segments(), 40, 0, 15, &LogConfig::default(), 5_000),
-            Some((0, 15))
+            Some((0, 10)),
+            "the segment in which the transaction began is left alone"
         );
     }
 

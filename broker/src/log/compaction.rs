@@ -10,10 +10,12 @@ use std::sync::{Arc, atomic::Ordering};
 use super::{
     LogConfig,
     append::read_marker,
-    cleaning::{Circumstances, Cleanable, Fate, KeyOffsets, Transactions, dirty_range, judge},
+    cleaning::{Circumstances, Cleanable, Fate, Transactions, dirty_range, judge},
     dir::{DELETED_FILE, log_error},
     disk::{LogFile, Open},
     error::LogError,
+    keys::KeyOffsets,
+    pace::Pace,
     partition::{Inner, PartitionLog},
     segment::{Segment, SegmentError, file_name},
     swap,
@@ -53,11 +55,17 @@ impl From<LogError> for Interrupted {
     }
 }
 
-/// What stays the same through a pass.
-struct Pass<'a> {
+/// What a pass is about.
+struct Job<'a> {
     log: &'a Inner,
     config: Arc<LogConfig>,
     now_ms: i64,
+    pace: &'a Pace,
+}
+
+/// What the first reading brought to light, for the second.
+struct Pass<'a> {
+    job: &'a Job<'a>,
     keys: KeyOffsets,
     transactions: Transactions,
     /// By producer: the last offset it wrote, or -1 where a marker came last, and its epoch.
@@ -71,12 +79,12 @@ impl PartitionLog {
     /// # Errors
     /// The disk's or the store's; the log is as it was, and is not compacted again before it is opened anew.
     pub fn compact(&self, now_ms: i64, memory_bytes: usize) -> Result<Option<Compacted>, LogError> {
-        self.inner.compact(now_ms, memory_bytes)
+        self.inner.compact(now_ms, memory_bytes, &Pace::unbounded())
     }
 }
 
 impl Inner {
-    pub(super) fn compact(&self, now_ms: i64, memory_bytes: usize) -> Result<Option<Compacted>, LogError> {
+    pub(super) fn compact(&self, now_ms: i64, memory_bytes: usize, pace: &Pace) -> Result<Option<Compacted>, LogError> {
         let config = self.config();
         if !config.cleanup_policy.compact || self.offline.get().is_some() {
             return Ok(None);
@@ -93,7 +101,13 @@ impl Inner {
         }
         let (segments, range) = self.dirty(&config, cleaned, now_ms);
         let Some((from, until)) = range else { return Ok(None) };
-        match self.pass(config, &segments, from, until, now_ms, memory_bytes) {
+        let job = Job {
+            log: self,
+            config,
+            now_ms,
+            pace,
+        };
+        match job.run(&segments, (from, until), memory_bytes) {
             Ok(compacted) => Ok(Some(compacted)),
             Err(Interrupted::Abandoned) => Ok(None),
             Err(Interrupted::Failed(error)) => {
@@ -127,135 +141,6 @@ impl Inner {
             now_ms,
         );
         (sealed.to_vec(), range)
-    }
-
-    fn pass(
-        &self,
-        config: Arc<LogConfig>,
-        segments: &[Arc<Segment>],
-        from: i64,
-        until: i64,
-        now_ms: i64,
-        memory_bytes: usize,
-    ) -> Result<Compacted, Interrupted> {
-        let (aborted, last_records) = {
-            let writer = self.writer.lock();
-            let aborted: Vec<AbortedRecord> = writer.producers.aborted_between(0, i64::MAX).copied().collect();
-            (aborted, writer.producers.last_records())
-        };
-        // What takes a record's place, or a producer's last batch's, must be as durable as that was.
-        self.sync_now().map_err(|_| Interrupted::Abandoned)?;
-        let mut keys = KeyOffsets::new(memory_bytes, from);
-        let mut transactions = Transactions::new(aborted.clone());
-        for segment in segments {
-            if segment.next_offset() > from && segment.base_offset < until {
-                let more = self.learn(segment, (from, until), &config, &mut keys, &mut transactions)?;
-                if !more {
-                    break;
-                }
-            }
-        }
-        let until = keys.end_offset;
-        let transactions = Transactions::new(aborted);
-        let mut pass = Pass {
-            log: self,
-            config,
-            now_ms,
-            keys,
-            transactions,
-            last_records,
-            until,
-        };
-        let mut compacted = Compacted {
-            clean_up_to: until,
-            ..Compacted::default()
-        };
-        let wanted = segments.partition_point(|segment| segment.base_offset < until);
-        let mut rest = &segments[..wanted];
-        while !rest.is_empty() {
-            let (group, others) = rest.split_at(group_len(rest, &pass.config));
-            compacted.bytes_before += group.iter().map(|segment| segment.size_bytes()).sum::<u64>();
-            compacted.bytes_after += pass.clean(group)?;
-            rest = others;
-        }
-        let mut maintenance = self.maintenance.lock();
-        maintenance.cleaned = until;
-        self.checkpoint(&mut maintenance, now_ms)?;
-        drop(maintenance);
-        tracing::debug!(log = self.name, ?compacted, "compacted");
-        Ok(compacted)
-    }
-
-    /// Takes the keys of a segment into the map, and says whether there was room for all of them.
-    fn learn(
-        &self,
-        segment: &Segment,
-        (from, until): (i64, i64),
-        config: &LogConfig,
-        keys: &mut KeyOffsets,
-        transactions: &mut Transactions,
-    ) -> Result<bool, Interrupted> {
-        let mut full = false;
-        self.each_batch(segment, |batch| {
-            let header = &batch.header;
-            if full || header.base_offset >= until {
-                return Ok(());
-            }
-            if header.is_control() {
-                transactions.is_empty_at(header, read_marker(&batch).map(|marker| marker.outcome));
-            } else if !transactions.is_aborted(header) && header.last_offset() >= from {
-                if !keys.has_room_for(usize::try_from(header.records_count).unwrap_or(0)) {
-                    full = true;
-                    return Ok(());
-                }
-                let plain = batch
-                    .decompressed(config.decompressed_bytes_max)
-                    .map_err(|error| error.to_string())?;
-                for record in Records::new(header, &plain) {
-                    let record = record.map_err(|error| error.to_string())?;
-                    if let Some(key) = record.key.filter(|_| record.offset >= from) {
-                        keys.insert(key, record.offset);
-                    }
-                }
-            }
-            keys.end_offset = keys.end_offset.max(header.next_offset());
-            Ok(())
-        })?;
-        Ok(!full)
-    }
-
-    /// Calls `visit` with each batch of a segment that grows no more, its CRC checked.
-    fn each_batch(
-        &self,
-        segment: &Segment,
-        mut visit: impl FnMut(Batch<'_>) -> Result<(), String>,
-    ) -> Result<(), Interrupted> {
-        let file = segment.file(&self.dir).map_err(|error| match error {
-            SegmentError::Retired => Interrupted::Abandoned,
-            SegmentError::Failed(error) => damaged(segment, error.to_string()),
-        })?;
-        let end = segment.size_bytes();
-        let (mut position, mut bytes) = (0, Vec::new());
-        while position < end {
-            if self.offline.get().is_some() {
-                return Err(Interrupted::Abandoned);
-            }
-            let header = read_header(&file, position, end).map_err(|error| damaged(segment, error))?;
-            bytes.resize(header.size_in_bytes(), 0);
-            file.read_exact_at(&mut bytes, position)
-                .map_err(|error| damaged(segment, error.to_string()))?;
-            position += bytes.len() as u64;
-            let batch = Batch {
-                position: 0,
-                header,
-                bytes: &bytes,
-            };
-            batch
-                .validate_crc()
-                .map_err(|error| damaged(segment, error.to_string()))?;
-            visit(batch).map_err(|error| damaged(segment, error))?;
-        }
-        Ok(())
     }
 
     /// Puts `new`, which is written and synced at its draft's path, in the place of `old`.
@@ -315,33 +200,160 @@ impl Inner {
     }
 }
 
+impl Job<'_> {
+    fn run(
+        &self,
+        segments: &[Arc<Segment>],
+        (from, until): (i64, i64),
+        memory_bytes: usize,
+    ) -> Result<Compacted, Interrupted> {
+        let log = self.log;
+        let (aborted, last_records) = {
+            let writer = log.writer.lock();
+            let aborted: Vec<AbortedRecord> = writer.producers.aborted_between(0, i64::MAX).copied().collect();
+            (aborted, writer.producers.last_records())
+        };
+        // What takes a record's place, or a producer's last batch's, must be as durable as that was.
+        log.sync_now().map_err(|_| Interrupted::Abandoned)?;
+        let mut keys = KeyOffsets::new(memory_bytes, from, usize::try_from(until - from).unwrap_or(usize::MAX));
+        let mut transactions = Transactions::new(aborted.clone());
+        for segment in segments {
+            if segment.next_offset() > from
+                && segment.base_offset < until
+                && !self.learn(segment, (from, until), &mut keys, &mut transactions)?
+            {
+                break;
+            }
+        }
+        let until = keys.end_offset;
+        let mut pass = Pass {
+            job: self,
+            keys,
+            transactions: Transactions::new(aborted),
+            last_records,
+            until,
+        };
+        let mut compacted = Compacted {
+            clean_up_to: until,
+            ..Compacted::default()
+        };
+        let wanted = segments.partition_point(|segment| segment.base_offset < until);
+        let mut rest = &segments[..wanted];
+        while !rest.is_empty() {
+            let (group, others) = rest.split_at(group_len(rest, &self.config));
+            compacted.bytes_before += group.iter().map(|segment| segment.size_bytes()).sum::<u64>();
+            compacted.bytes_after += pass.clean(group)?;
+            rest = others;
+        }
+        let mut maintenance = log.maintenance.lock();
+        maintenance.cleaned = until;
+        log.checkpoint(&mut maintenance, self.now_ms)?;
+        drop(maintenance);
+        tracing::debug!(log = log.name, ?compacted, "compacted");
+        Ok(compacted)
+    }
+
+    /// Takes the keys of a segment into the map, and says whether there was room for all of them.
+    fn learn(
+        &self,
+        segment: &Segment,
+        (from, until): (i64, i64),
+        keys: &mut KeyOffsets,
+        transactions: &mut Transactions,
+    ) -> Result<bool, Interrupted> {
+        let mut full = false;
+        self.each_batch(segment, |batch| {
+            let header = &batch.header;
+            if full || header.base_offset >= until {
+                return Ok(());
+            }
+            if header.is_control() {
+                transactions.is_empty_at(header, read_marker(&batch).map(|marker| marker.outcome));
+            } else if !transactions.is_aborted(header) && header.last_offset() >= from {
+                let plain = batch
+                    .decompressed(self.config.decompressed_bytes_max)
+                    .map_err(|error| error.to_string())?;
+                for record in Records::new(header, &plain) {
+                    let record = record.map_err(|error| error.to_string())?;
+                    if let Some(key) = record.key.filter(|_| record.offset >= from)
+                        && !keys.insert(key, record.offset)
+                    {
+                        // The next pass begins with this record.
+                        keys.end_offset = keys.end_offset.max(record.offset);
+                        full = true;
+                        return Ok(());
+                    }
+                }
+            }
+            keys.end_offset = keys.end_offset.max(header.next_offset());
+            Ok(())
+        })?;
+        Ok(!full)
+    }
+
+    /// Calls `visit` with each batch of a segment that grows no more, its CRC checked.
+    fn each_batch(
+        &self,
+        segment: &Segment,
+        mut visit: impl FnMut(Batch<'_>) -> Result<(), String>,
+    ) -> Result<(), Interrupted> {
+        let file = segment.file(&self.log.dir).map_err(|error| match error {
+            SegmentError::Retired => Interrupted::Abandoned,
+            SegmentError::Failed(error) => damaged(segment, error.to_string()),
+        })?;
+        let end = segment.size_bytes();
+        let (mut position, mut bytes) = (0, Vec::new());
+        while position < end {
+            let header = read_header(&file, position, end).map_err(|error| damaged(segment, error))?;
+            if self.log.offline.get().is_some() || !self.pace.spend(header.size_in_bytes()) {
+                return Err(Interrupted::Abandoned);
+            }
+            bytes.resize(header.size_in_bytes(), 0);
+            file.read_exact_at(&mut bytes, position)
+                .map_err(|error| damaged(segment, error.to_string()))?;
+            position += bytes.len() as u64;
+            let batch = Batch {
+                position: 0,
+                header,
+                bytes: &bytes,
+            };
+            batch
+                .validate_crc()
+                .map_err(|error| damaged(segment, error.to_string()))?;
+            visit(batch).map_err(|error| damaged(segment, error))?;
+        }
+        Ok(())
+    }
+}
+
 impl Pass<'_> {
     /// Makes one segment of a group, and returns its size.
     fn clean(&mut self, group: &[Arc<Segment>]) -> Result<u64, Interrupted> {
         let (Some(first), Some(last)) = (group.first(), group.last()) else {
             return Ok(0);
         };
-        let log = self.log;
+        let job = self.job;
+        let log = job.log;
         let end_offset = last.next_offset();
         let draft = swap::draft_path(&log.path, first.base_offset);
         let mut output = Output::create(log, &draft, log.new_segment_made(first))?;
         for segment in group {
             let sink = &mut output;
-            log.each_batch(segment, |batch| {
+            job.each_batch(segment, |batch| {
                 let given = self.circumstances(&batch, end_offset);
                 match judge(&batch, &self.keys, &given)? {
                     Fate::Drop => Ok(()),
-                    Fate::Keep => sink.push(&batch.header, batch.bytes, &self.config),
+                    Fate::Keep => sink.push(&batch.header, batch.bytes, job),
                     Fate::Replace(bytes) => {
                         let header = BatchHeader::parse(&bytes).map_err(|error| error.to_string())?;
-                        sink.push(&header, &bytes, &self.config)
+                        sink.push(&header, &bytes, job)
                     }
                 }
             })?;
         }
         let new = output.finish()?;
         let size_bytes = new.size_bytes();
-        log.put_in_place(group, new, self.now_ms)?;
+        log.put_in_place(group, new, job.now_ms)?;
         Ok(size_bytes)
     }
 
@@ -366,9 +378,9 @@ impl Pass<'_> {
             aborted: aborted && header.base_offset < self.until,
             ends_nothing: ends_nothing && header.base_offset < self.until,
             stays: is_last_of_producer || header.next_offset() == end_offset,
-            now_ms: self.now_ms,
-            delete_retention_ms: self.config.delete_retention_ms,
-            decompressed_bytes_max: self.config.decompressed_bytes_max,
+            now_ms: self.job.now_ms,
+            delete_retention_ms: self.job.config.delete_retention_ms,
+            decompressed_bytes_max: self.job.config.decompressed_bytes_max,
         }
     }
 }
@@ -402,8 +414,10 @@ impl Output {
         })
     }
 
-    fn push(&mut self, header: &BatchHeader, bytes: &[u8], config: &LogConfig) -> Result<(), String> {
-        self.segment.push(header, config.index_interval_bytes);
+    fn push(&mut self, header: &BatchHeader, bytes: &[u8], job: &Job<'_>) -> Result<(), String> {
+        self.segment.push(header, job.config.index_interval_bytes);
+        // Whether it is to stop is asked before each batch that is read.
+        job.pace.spend(bytes.len());
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= WRITE_BYTES {
             self.write().map_err(|error| error.to_string())

@@ -63,6 +63,7 @@ pub struct LogConfig {
     pub retention_ms: i64,
     pub segment_bytes: i32,
     pub segment_index_bytes: i32,
+    pub segment_jitter_ms: i64,
     pub segment_ms: i64,
     /// How far a compressed batch may expand where it has to be decompressed, in bytes. Not Kafka's.
     pub decompressed_bytes_max: usize,
@@ -93,6 +94,7 @@ impl Default for LogConfig {
             retention_ms: 604_800_000,
             segment_bytes: 1_073_741_824,
             segment_index_bytes: 10_485_760,
+            segment_jitter_ms: 0,
             segment_ms: 604_800_000,
             decompressed_bytes_max: 256 * 1024 * 1024,
         }
@@ -107,6 +109,14 @@ impl LogConfig {
             self.segment_ms.min(self.max_compaction_lag_ms.max(1))
         } else {
             self.segment_ms
+        }
+    }
+
+    /// By how much a segment that draws `lot` is cut short: `segment.jitter.ms` at most, and never by all of `segment.ms`.
+    pub(super) fn segment_jitter_ms(&self, lot: impl FnOnce() -> u64) -> i64 {
+        match u64::try_from(self.segment_jitter_ms.min(self.segment_ms)) {
+            Ok(bound) if bound > 0 => i64::try_from(lot() % bound).unwrap_or(0),
+            _ => 0,
         }
     }
 }

@@ -55,11 +55,6 @@ impl LeaderEpochs {
             *start = (*start).max(log_start_offset);
         }
     }
-
-    /// Forgets what lies at or above `offset`.
-    pub(super) fn truncate_end(&mut self, offset: i64) {
-        self.entries.retain(|(_, start)| *start < offset);
-    }
 }
 
 #[cfg(test)]
@@ -86,7 +81,5 @@ mod tests {
         let mut epochs = LeaderEpochs::from_entries(vec![(0, 0), (1, 5), (3, 9)]);
         epochs.truncate_start(7);
         assert_eq!(epochs.entries(), [(1, 7), (3, 9)]);
-        epochs.truncate_end(9);
-        assert_eq!(epochs.entries(), [(1, 7)]);
     }
 }

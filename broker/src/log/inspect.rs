@@ -15,8 +15,8 @@ use super::{
     LogConfig, LogDir, LogError, PartitionLog,
     dir::log_error,
     disk::{Disk, LogFile, Open, os::OsDisk},
-    recovery::read_topic_id,
     segment::base_offset_of,
+    topic_id::read_topic_id,
     walk::{Scanned, Scanner, walk},
 };
 use crate::{metadata::store::Store, wire::batch::BatchHeader};

@@ -6,9 +6,12 @@
 //! Segments that the store does not know, or knows with another size, are scanned. With nothing in the store, everything
 //! is made anew from the files.
 
+mod directory;
+mod stored;
+
 use std::{
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicI64},
@@ -22,29 +25,18 @@ use uuid::Uuid;
 use super::{
     LogConfig,
     append::read_marker,
-    dir::{DELETED_FILE, LogDir, log_error},
-    disk::Open,
+    dir::{LogDir, log_error},
     epochs::LeaderEpochs,
     error::LogError,
-    index::{IndexEntry, decode_chunk},
     partition::{Inner, Maintenance, View, Writer},
     producers::Producers,
-    segment::{Segment, SegmentError, base_offset_of, file_name},
-    swap,
+    segment::{Segment, SegmentError, file_name},
     walk::{Scanned, Scanner, read_batch},
 };
 use crate::{
-    metadata::{
-        segments::{AbortedRecord, Checkpoint, LogKey, LogPosition, ProducerRecord, SegmentRecord, kind, trailing_i64},
-        store::Batch,
-    },
+    metadata::segments::{Checkpoint, LogKey, LogPosition, kind, trailing_i64},
     wire::batch::{Batch as RecordBatch, BatchHeader},
 };
-
-/// Kafka's file that says whose directory this is.
-const METADATA_FILE: &str = "partition.metadata";
-/// Ends the names of directories that another topic of the same name left behind.
-const STRAY_DIR: &str = "-stray";
 
 /// Nothing was ever synced, not even the directory's own name.
 const NEVER: LogPosition = LogPosition {
@@ -100,81 +92,6 @@ pub(super) fn open(
 }
 
 impl Opening<'_> {
-    /// Sees to it that the directory is there and this topic's, and lists its segments.
-    fn directory(&self, topic_id: Uuid) -> Result<Vec<Found>, LogError> {
-        let disk = self.dir.disk();
-        match disk.list(&self.path) {
-            Ok(_) if self.is_of_another(topic_id) => {
-                let stray = self
-                    .dir
-                    .path()
-                    .join(format!("{}.{}{STRAY_DIR}", self.name, topic_id.simple()));
-                tracing::warn!(log = self.name, kept_as = %stray.display(), "the directory is another topic's");
-                disk.rename(&self.path, &stray)
-                    .map_err(log_error("renaming", &self.path))?;
-                self.create(topic_id)
-            }
-            Ok(_) => {
-                self.rewrite_doubtful()?;
-                let entries = swap::finish(self.dir, &self.path)?;
-                let mut found: Vec<Found> = entries
-                    .iter()
-                    .filter_map(|entry| {
-                        let base_offset = base_offset_of(&entry.name)?;
-                        Some(Found {
-                            base_offset,
-                            size_bytes: entry.size_bytes,
-                        })
-                    })
-                    .collect();
-                found.sort_unstable_by_key(|found| found.base_offset);
-                Ok(found)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.create(topic_id),
-            Err(error) => Err(log_error("listing", &self.path)(error)),
-        }
-    }
-
-    /// Where a sync failed and the machine has run on since, the bytes may be in its memory alone and a sync of the same
-    /// file would not tell: copies them from the last synced segment on into files that can be synced.
-    fn rewrite_doubtful(&self) -> Result<(), LogError> {
-        let tree = self.dir.tree();
-        let mark = self.key.of(kind::IN_DOUBT);
-        let Some(boot_id) = tree.get(&mark)? else { return Ok(()) };
-        if self.dir.boot_id().is_none_or(|now| now[..] == boot_id[..]) {
-            let checkpoint = tree
-                .get(&self.key.of(kind::CHECKPOINT))?
-                .and_then(|value| Checkpoint::decode(&value));
-            let from = checkpoint.map_or(0, |checkpoint| checkpoint.synced.segment);
-            let mut found = swap::finish(self.dir, &self.path)?;
-            found.retain(|entry| base_offset_of(&entry.name).is_some_and(|base_offset| base_offset >= from));
-            for entry in found {
-                swap::rewrite(self.dir, &self.path, &entry).map_err(log_error("rewriting", &self.path))?;
-            }
-            tracing::warn!(log = self.name, "a sync had failed: wrote anew what was in doubt");
-        }
-        Ok(tree.remove(&mark)?)
-    }
-
-    fn create(&self, topic_id: Uuid) -> Result<Vec<Found>, LogError> {
-        let disk = self.dir.disk();
-        disk.create_dir_all(&self.path)
-            .map_err(log_error("creating", &self.path))?;
-        let path = self.path.join(METADATA_FILE);
-        let text = format!("version: 0\ntopic_id: {}\n", kafka_id(topic_id));
-        let written = disk
-            .open(&path, Open::Create)
-            .and_then(|file| file.write_at(text.as_bytes(), &[], 0));
-        written.map_err(log_error("writing", &path))?;
-        self.dir.set_names_dirty();
-        Ok(Vec::new())
-    }
-
-    /// Whether the directory says that it belongs to another topic id.
-    fn is_of_another(&self, topic_id: Uuid) -> bool {
-        read_topic_id(self.dir.disk(), &self.path).is_some_and(|id| id != topic_id)
-    }
-
     fn log(&self, found: Vec<Found>, config: Arc<LogConfig>) -> Result<Inner, LogError> {
         let tree = self.dir.tree();
         let checkpoint = tree
@@ -377,62 +294,12 @@ impl Opening<'_> {
         }
     }
 
-    fn record(&self, base_offset: i64) -> Result<Option<SegmentRecord>, LogError> {
-        let value = self.dir.tree().get(&self.key.with_i64(kind::SEGMENT, base_offset))?;
-        Ok(value.and_then(|value| SegmentRecord::decode(&value)))
-    }
-
-    /// A segment as the store has it; with its index in memory if it may grow.
-    fn restored(&self, place: &Found, record: &SegmentRecord, grows: bool) -> Result<Segment, LogError> {
-        let entries = if grows {
-            Some(self.stored_entries(place.base_offset, record)?)
-        } else {
-            None
+    fn segment_error(&self, error: SegmentError, segment: &Segment) -> LogError {
+        let source = match error {
+            SegmentError::Retired => io::ErrorKind::NotFound.into(),
+            SegmentError::Failed(error) => io::Error::other(error),
         };
-        let path = self.path.join(file_name(place.base_offset));
-        Ok(Segment::restored(path, self.key, place.base_offset, record, entries))
-    }
-
-    fn stored_entries(&self, base_offset: i64, record: &SegmentRecord) -> Result<Vec<IndexEntry>, LogError> {
-        let mut entries: Vec<IndexEntry> = Vec::new();
-        for chunk in self
-            .dir
-            .tree()
-            .scan_prefix(&self.key.with_i64(kind::INDEX, base_offset))
-        {
-            for entry in decode_chunk(&chunk?.1) {
-                // The last of one chunk is the first of the next.
-                let follows = entries
-                    .last()
-                    .is_none_or(|last| last.relative_offset < entry.relative_offset);
-                if follows && u64::from(entry.position) < record.size_bytes {
-                    entries.push(entry);
-                }
-            }
-        }
-        Ok(entries)
-    }
-
-    fn stored_state(&self, checkpoint: &Checkpoint) -> Result<Derived, LogError> {
-        let mut producers = Producers::default();
-        let tree = self.dir.tree();
-        for entry in tree.scan_prefix(&self.key.of(kind::PRODUCER)) {
-            let (key, value) = entry?;
-            if let (Some(id), Some(record)) = (trailing_i64(&key), ProducerRecord::decode(&value)) {
-                producers.restore(id, &record);
-            }
-        }
-        for entry in tree.scan_prefix(&self.key.of(kind::ABORTED)) {
-            if let Some(aborted) = AbortedRecord::decode(&entry?.1) {
-                producers.restore_aborted(aborted);
-            }
-        }
-        let epochs = LeaderEpochs::from_entries(checkpoint.epochs.clone());
-        Ok(Derived {
-            producers,
-            epochs,
-            from_offset: checkpoint.at.offset,
-        })
+        log_error("opening", segment.path())(source)
     }
 
     /// Reads a segment from where `resumed` ends, and cuts it after its last whole batch. Also says whether something is
@@ -493,85 +360,6 @@ impl Opening<'_> {
             .map_err(log_error("cutting", segment.path()))?;
         Ok((segment, true))
     }
-
-    /// Removes from the store what it has of a segment that is scanned: its index may be another's by now.
-    fn forget(&self, base_offset: i64) -> Result<(), LogError> {
-        let tree = self.dir.tree();
-        let mut batch = Batch::default();
-        for kind in [kind::SEGMENT, kind::INDEX, kind::TIME] {
-            for entry in tree.scan_prefix(&self.key.with_i64(kind, base_offset)) {
-                batch.remove(entry?.0);
-            }
-        }
-        if batch.is_empty() {
-            Ok(())
-        } else {
-            Ok(tree.apply(batch)?)
-        }
-    }
-
-    /// Removes from the store all that it has of the log but where it starts.
-    fn forget_all(&self) -> Result<(), LogError> {
-        let tree = self.dir.tree();
-        let mut batch = Batch::default();
-        for entry in tree.scan_prefix(self.key.all()) {
-            let (key, _) = entry?;
-            if key != self.key.of(kind::LOG_START_OFFSET) && key != self.key.of(kind::IN_DOUBT) {
-                batch.remove(key);
-            }
-        }
-        if !batch.is_empty() {
-            tree.apply(batch)?;
-            // Now: after a kill it must not come back and speak of other records at the same offsets.
-            self.dir.store().flush_blocking()?;
-        }
-        Ok(())
-    }
-
-    fn segment_error(&self, error: SegmentError, segment: &Segment) -> LogError {
-        let source = match error {
-            SegmentError::Retired => io::ErrorKind::NotFound.into(),
-            SegmentError::Failed(error) => io::Error::other(error),
-        };
-        log_error("opening", segment.path())(source)
-    }
-
-    fn cut_off(&self, segment: &Segment) -> Result<(), LogError> {
-        let place = Found {
-            base_offset: segment.base_offset,
-            size_bytes: 0,
-        };
-        segment.retire();
-        self.cut_off_found(&[place])
-    }
-
-    /// Takes away segments that lie beyond the end.
-    fn cut_off_found(&self, found: &[Found]) -> Result<(), LogError> {
-        for place in found {
-            self.forget(place.base_offset)?;
-            let path = self.path.join(file_name(place.base_offset));
-            let doomed = self
-                .path
-                .join(format!("{}{DELETED_FILE}", file_name(place.base_offset)));
-            tracing::warn!(
-                log = self.name,
-                segment = place.base_offset,
-                "took away a segment beyond the end"
-            );
-            match self.dir.disk().rename(&path, &doomed) {
-                Ok(()) => self.dir.doom(doomed, false, self.now_ms),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(log_error("renaming", &path)(error)),
-            }
-        }
-        if found.is_empty() {
-            return Ok(());
-        }
-        self.dir
-            .disk()
-            .sync_dir(&self.path)
-            .map_err(log_error("syncing", &self.path))
-    }
 }
 
 impl Derived {
@@ -612,67 +400,4 @@ fn misplaced(segment: &Segment, header: &BatchHeader, next: Option<i64>) -> Opti
         ));
     }
     None
-}
-
-/// A topic id as Kafka writes it: base64 for URLs, without padding.
-pub(super) fn kafka_id(id: Uuid) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let number = id.as_u128();
-    // 21 digits of 6 bits, and a last one of 2 bits and 4 zeros.
-    let digit = |at: u32| if at < 21 { number >> (122 - 6 * at) } else { number << 4 };
-    (0..22)
-        .map(|at| char::from(DIGITS[(digit(at) & 63) as usize]))
-        .collect()
-}
-
-/// The inverse of [`kafka_id`].
-pub(super) fn parse_kafka_id(text: &str) -> Option<Uuid> {
-    let digit = |byte: u8| {
-        Some(u128::from(match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'-' => 62,
-            b'_' => 63,
-            _ => return None,
-        }))
-    };
-    let (last, digits) = text.as_bytes().split_last()?;
-    if digits.len() != 21 {
-        return None;
-    }
-    let number = digits
-        .iter()
-        .try_fold(0u128, |number, byte| Some(number << 6 | digit(*byte)?))?;
-    Some(Uuid::from_u128(number << 2 | digit(*last)? >> 4))
-}
-
-/// The topic id that a partition's directory says it belongs to.
-pub(super) fn read_topic_id(disk: &dyn super::disk::Disk, dir: &Path) -> Option<Uuid> {
-    let file = disk.open(&dir.join(METADATA_FILE), Open::Existing).ok()?;
-    let mut buffer = [0; 256];
-    let read = file.read_at(&mut buffer, 0).ok()?;
-    let text = std::str::from_utf8(&buffer[..read]).ok()?;
-    text.lines()
-        .find_map(|line| parse_kafka_id(line.strip_prefix("topic_id:")?.trim()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn topic_ids_are_written_as_kafka_does() {
-        // Kafka's own id of `__cluster_metadata`.
-        let id = Uuid::from_u128(1);
-        assert_eq!(kafka_id(id), "AAAAAAAAAAAAAAAAAAAAAQ");
-        for id in [
-            id,
-            Uuid::max(),
-            Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
-        ] {
-            assert_eq!(parse_kafka_id(&kafka_id(id)), Some(id));
-        }
-        assert_eq!(parse_kafka_id("short"), None);
-    }
 }

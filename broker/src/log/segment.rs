@@ -4,9 +4,10 @@
 //! closed whenever nobody reads it ([`Segment::close_idle`]). A segment that retention or compaction takes away is
 //! *retired* first: those who have the file keep it, and nobody opens the path again, which may soon be another file.
 
+mod lookup;
+
 use std::{
     io,
-    ops::ControlFlow,
     path::PathBuf,
     sync::{
         Arc,
@@ -21,12 +22,10 @@ use super::{
     disk::{LogFile, Open},
     error::ReadError,
     index::{self, IndexEntry},
-    types::FileChunk,
-    walk,
 };
 use crate::{
     metadata::{
-        segments::{LogKey, SegmentRecord, trailing_u32},
+        segments::{LogKey, SegmentRecord},
         store::StoreError,
     },
     wire::batch::BatchHeader,
@@ -100,13 +99,6 @@ pub(super) struct Segment {
     /// Whether the store's record of the segment says that it is durable.
     recorded_synced: AtomicBool,
     state: RwLock<State>,
-}
-
-/// Where to look for an offset, and where a read from there may end.
-struct Guess {
-    start: IndexEntry,
-    /// A place between batches, at most so far from the start as was asked.
-    cut: u64,
 }
 
 impl Segment {
@@ -326,186 +318,25 @@ impl Segment {
             }
             Entries::Store { .. } => false,
         };
-        state.size_bytes > 0 && (waited_ms > config.segment_age_ms() || index_full)
+        let age_max_ms = config.segment_age_ms() - config.segment_jitter_ms(|| self.lot());
+        state.size_bytes > 0 && (waited_ms > age_max_ms || index_full)
+    }
+
+    /// What the segment draws for `segment.jitter.ms`: the same after a restart, and another for each partition and offset.
+    fn lot(&self) -> u64 {
+        let seed = self
+            .key
+            .all()
+            .chunks(8)
+            .fold(self.base_offset.cast_unsigned(), |seed, bytes| {
+                bytes.iter().fold(seed, |seed, byte| mixed(seed ^ u64::from(*byte)))
+            });
+        mixed(seed)
     }
 
     /// Since when, by its own records, the segment has been filled: for `segment.ms` and compaction's lag.
     pub(super) fn first_timestamp_ms(&self) -> i64 {
         self.state.read().first_timestamp_ms
-    }
-
-    /// The batches from the one that contains `offset`, or the next after it, up to `end` (a place between batches) and
-    /// `max_bytes`. `None` where there is none before `end`; an empty chunk where the first is larger than `max_bytes`
-    /// and not `at_least_one`.
-    pub(super) fn chunk(
-        &self,
-        dir: &LogDir,
-        offset: i64,
-        end: u64,
-        max_bytes: usize,
-        at_least_one: bool,
-    ) -> Result<Option<FileChunk>, SegmentError> {
-        let guess = self.guess(dir, offset, max_bytes)?;
-        let file = self.file(dir)?;
-        let mut start = u64::from(guess.start.position);
-        if self.base_offset + i64::from(guess.start.relative_offset) != offset {
-            match self.find(&file, start, end, |header| header.last_offset() >= offset)? {
-                Some((_, position)) => start = position,
-                None => return Ok(None),
-            }
-        }
-        if start >= end {
-            return Ok(None);
-        }
-        let limit = start.saturating_add(max_bytes as u64);
-        let mut cut = if limit >= end { end } else { guess.cut.min(end) };
-        if cut <= start {
-            cut = start;
-            let mut first = true;
-            self.find(&file, start, end, |header| {
-                let size = header.size_in_bytes() as u64;
-                let fits = cut + size <= limit || (first && at_least_one);
-                first = false;
-                cut += if fits { size } else { 0 };
-                !fits
-            })?;
-        }
-        let len = usize::try_from(cut - start).unwrap_or(usize::MAX);
-        Ok(Some(FileChunk {
-            file,
-            position: start,
-            len,
-        }))
-    }
-
-    /// Where the first batch that ends at or after `offset` starts, from index and headers. `end` as for [`Self::chunk`].
-    pub(super) fn locate(
-        &self,
-        dir: &LogDir,
-        offset: i64,
-        end: u64,
-    ) -> Result<Option<(BatchHeader, u64)>, SegmentError> {
-        let guess = self.guess(dir, offset, 0)?;
-        let file = self.file(dir)?;
-        self.find(&file, u64::from(guess.start.position), end, |header| {
-            header.last_offset() >= offset
-        })
-    }
-
-    /// The first batch up to `end` that has a record of `timestamp_ms` or later, at or after byte `from`.
-    pub(super) fn locate_time(
-        &self,
-        dir: &LogDir,
-        timestamp_ms: i64,
-        from: u64,
-        end: u64,
-    ) -> Result<Option<(BatchHeader, u64)>, SegmentError> {
-        let start = match &self.state.read().entries {
-            Entries::Memory { entries, .. } => Some(index::by_time(entries, timestamp_ms)),
-            Entries::Store { .. } => None,
-        };
-        let start = match start {
-            Some(start) => start,
-            None => self.stored_by_time(dir, timestamp_ms)?,
-        };
-        let file = self.file(dir)?;
-        let from = from.max(u64::from(start.position));
-        self.find(&file, from, end, |header| header.max_timestamp >= timestamp_ms)
-    }
-
-    /// The bytes of a batch that was located.
-    pub(super) fn read_batch(
-        &self,
-        dir: &LogDir,
-        header: &BatchHeader,
-        position: u64,
-    ) -> Result<Vec<u8>, SegmentError> {
-        let file = self.file(dir)?;
-        walk::read_batch(&file, position, header.size_in_bytes()).map_err(|error| self.failed("reading", error))
-    }
-
-    /// The batch whose largest timestamp is the segment's.
-    pub(super) fn locate_max_timestamp(
-        &self,
-        dir: &LogDir,
-        end: u64,
-    ) -> Result<Option<(BatchHeader, u64)>, SegmentError> {
-        let offset = self.state.read().max_timestamp_offset;
-        self.locate(dir, offset, end)
-    }
-
-    fn find(
-        &self,
-        file: &LogFile,
-        from: u64,
-        end: u64,
-        mut wanted: impl FnMut(&BatchHeader) -> bool,
-    ) -> Result<Option<(BatchHeader, u64)>, SegmentError> {
-        let visit = |header: BatchHeader, position| {
-            if wanted(&header) {
-                ControlFlow::Break((header, position))
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
-        walk::walk(file, from, end, visit).map_err(|error| self.failed("reading", error))
-    }
-
-    fn guess(&self, dir: &LogDir, offset: i64, max_bytes: usize) -> Result<Guess, SegmentError> {
-        let relative = u32::try_from(offset.saturating_sub(self.base_offset).max(0)).unwrap_or(u32::MAX);
-        let within = |entries: &[IndexEntry]| {
-            let start = index::by_offset(entries, relative);
-            let limit = u64::from(start.position).saturating_add(max_bytes as u64);
-            Guess {
-                start,
-                cut: u64::from(index::by_position(entries, limit).position),
-            }
-        };
-        let recent = match &self.state.read().entries {
-            Entries::Memory { entries, .. } => return Ok(within(entries)),
-            Entries::Store { recent } => recent.clone(),
-        };
-        // The last entry of a chunk is the first of the next, so only what lies before it is answered by this chunk.
-        if let Some(chunk) = recent
-            && let [first, .., last] = &*chunk
-            && (first.relative_offset..last.relative_offset).contains(&relative)
-        {
-            return Ok(within(&chunk));
-        }
-        let key = self.key.index_chunk(self.base_offset, relative);
-        let prefix = &key[..key.len() - 4];
-        let chunk: Arc<[IndexEntry]> = match dir.tree().last_at_most(&key)? {
-            Some((found, value)) if found.starts_with(prefix) => index::decode_chunk(&value).into(),
-            _ => {
-                return Ok(Guess {
-                    start: IndexEntry::START,
-                    cut: 0,
-                });
-            }
-        };
-        let guess = within(&chunk);
-        if let Entries::Store { recent } = &mut self.state.write().entries {
-            *recent = Some(chunk);
-        }
-        Ok(guess)
-    }
-
-    fn stored_by_time(&self, dir: &LogDir, timestamp_ms: i64) -> Result<IndexEntry, SegmentError> {
-        let key = self
-            .key
-            .time_chunk(self.base_offset, timestamp_ms.saturating_sub(1), u32::MAX);
-        let prefix = &key[..key.len() - 12];
-        let Some((found, _)) = dir.tree().last_at_most(&key)? else {
-            return Ok(IndexEntry::START);
-        };
-        let Some(relative) = trailing_u32(&found).filter(|_| found.starts_with(prefix)) else {
-            return Ok(IndexEntry::START);
-        };
-        let chunk = dir
-            .tree()
-            .get(&self.key.index_chunk(self.base_offset, relative))?
-            .unwrap_or_default();
-        Ok(index::by_time(&index::decode_chunk(&chunk), timestamp_ms))
     }
 
     pub(super) fn failed(&self, action: &'static str, source: io::Error) -> SegmentError {
@@ -550,6 +381,14 @@ impl Segment {
     pub(super) fn set_recorded_synced(&self, synced: bool) {
         self.recorded_synced.store(synced, Ordering::Relaxed);
     }
+}
+
+/// SplitMix64's step: spreads a number over all numbers, and the same on every machine.
+fn mixed(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]

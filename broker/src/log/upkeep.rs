@@ -4,7 +4,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{dir::LogDir, partition::Inner};
+use super::{dir::LogDir, pace::Pace, partition::Inner};
 
 /// How often producers that wrote nothing for long are looked for, in milliseconds.
 const EXPIRY_CHECK_MS: i64 = 600_000;
@@ -29,11 +29,12 @@ impl LogDir {
         }
     }
 
-    /// Compacts the logs that are due for it, one after the other, each in at most about `memory_bytes`.
-    pub fn compact(&self, now_ms: i64, memory_bytes: usize) {
+    /// Compacts the logs that are due for it, one after the other, each in at most about `memory_bytes`, and no faster
+    /// than `pace` lets them.
+    pub fn compact(&self, now_ms: i64, memory_bytes: usize, pace: &Pace) {
         for log in self.logs() {
             if !log.is_closed()
-                && let Err(error) = log.compact(now_ms, memory_bytes)
+                && let Err(error) = log.compact(now_ms, memory_bytes, pace)
             {
                 tracing::warn!(log = log.name, %error, "cannot compact");
             }

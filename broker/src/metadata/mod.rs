@@ -23,4 +23,5 @@ pub mod segments;
 pub mod store;
 pub(crate) mod topics;
 
+mod flushes;
 mod memory;

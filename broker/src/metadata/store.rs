@@ -19,10 +19,10 @@ use std::{
     time::Duration,
 };
 
-use parking_lot::Mutex;
-use tokio::sync::Notify;
-
-use super::memory::{Change, Database};
+use super::{
+    flushes::{Flushes, Turn},
+    memory::{Change, Database},
+};
 
 /// The layout of a data directory that this build writes, and the newest that it reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -365,71 +365,6 @@ impl Batch {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
-    }
-}
-
-/// Flushes are numbered; one runs at a time, and whoever needs one that has not started yet waits or leads it.
-#[derive(Default)]
-struct Flushes {
-    state: Mutex<FlushState>,
-    ended: Notify,
-}
-
-#[derive(Default)]
-struct FlushState {
-    started: u64,
-    succeeded: u64,
-    running: bool,
-}
-
-enum Turn<'a> {
-    Done,
-    Wait,
-    Lead(Leading<'a>),
-}
-
-impl Flushes {
-    /// The first flush that covers what is written now.
-    fn next(&self) -> u64 {
-        self.state.lock().started + 1
-    }
-
-    fn lead(&self, wanted: u64) -> Turn<'_> {
-        let mut state = self.state.lock();
-        if state.succeeded >= wanted {
-            Turn::Done
-        } else if state.running {
-            Turn::Wait
-        } else {
-            state.running = true;
-            state.started += 1;
-            Turn::Lead(Leading {
-                flushes: self,
-                number: state.started,
-            })
-        }
-    }
-}
-
-/// Gives up the lead when dropped, so that a caller who goes away in the middle leaves it to another.
-struct Leading<'a> {
-    flushes: &'a Flushes,
-    number: u64,
-}
-
-impl Leading<'_> {
-    fn end(self, success: bool) {
-        if success {
-            let mut state = self.flushes.state.lock();
-            state.succeeded = state.succeeded.max(self.number);
-        }
-    }
-}
-
-impl Drop for Leading<'_> {
-    fn drop(&mut self) {
-        self.flushes.state.lock().running = false;
-        self.flushes.ended.notify_waiters();
     }
 }
 

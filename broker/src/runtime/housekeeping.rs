@@ -12,7 +12,10 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::{clock::Clock, log::LogDir};
+use crate::{
+    clock::Clock,
+    log::{LogDir, Pace},
+};
 
 /// How often the threads look, and what compaction may use.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +30,8 @@ pub struct HousekeepingConfig {
     pub cleaner_enable: bool,
     /// `log.cleaner.dedupe.buffer.size`: memory for the keys of one pass, in bytes.
     pub cleaner_dedupe_buffer_bytes: usize,
+    /// `log.cleaner.io.max.bytes.per.second`: what compaction may read and write.
+    pub cleaner_io_max_bytes_per_second: f64,
 }
 
 impl Default for HousekeepingConfig {
@@ -37,6 +42,7 @@ impl Default for HousekeepingConfig {
             cleaner_backoff: Duration::from_secs(15),
             cleaner_enable: true,
             cleaner_dedupe_buffer_bytes: 128 * 1024 * 1024,
+            cleaner_io_max_bytes_per_second: f64::MAX,
         }
     }
 }
@@ -51,6 +57,9 @@ impl Stop {
     /// Waits, and says whether to go on.
     fn wait(&self, duration: Duration) -> bool {
         let mut stopped = self.stopped.lock();
+        if duration.is_zero() {
+            return !*stopped;
+        }
         let until = Instant::now() + duration;
         while !*stopped {
             if self.changed.wait_until(&mut stopped, until).timed_out() {
@@ -93,8 +102,12 @@ impl Housekeeping {
         if config.cleaner_enable {
             let stop = Arc::clone(&housekeeping.stop);
             housekeeping.spawn("tickertape-cleaner", move || {
+                let stopping = Arc::clone(&stop);
+                let pace = Pace::new(config.cleaner_io_max_bytes_per_second, move |pause| {
+                    stopping.wait(pause)
+                });
                 while stop.wait(config.cleaner_backoff) {
-                    dir.compact(clock.now_ms(), config.cleaner_dedupe_buffer_bytes);
+                    dir.compact(clock.now_ms(), config.cleaner_dedupe_buffer_bytes, &pace);
                 }
             })?;
         }
@@ -107,7 +120,7 @@ impl Housekeeping {
         Ok(())
     }
 
-    /// Stops, after what is being done right now. Before the logs are closed.
+    /// Stops, after what is being done right now; compaction is given up between two batches. Before the logs are closed.
     pub fn stop(mut self) {
         self.end();
     }

@@ -434,10 +434,6 @@ impl DiskFile for MemoryFile {
         Ok(())
     }
 
-    fn size(&self) -> io::Result<u64> {
-        Ok(self.state.lock().inode(self.number).live.len() as u64)
-    }
-
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         None
     }

@@ -110,11 +110,6 @@ pub trait DiskFile: Send + Sync + fmt::Debug {
     /// # Errors
     /// The disk's.
     fn set_size(&self, size_bytes: u64) -> io::Result<()>;
-    /// The size in bytes.
-    ///
-    /// # Errors
-    /// The disk's.
-    fn size(&self) -> io::Result<u64>;
     /// The file as the operating system knows it, for `sendfile`.
     fn fd(&self) -> Option<BorrowedFd<'_>>;
 }
@@ -175,10 +170,6 @@ impl LogFile {
 
     pub(super) fn set_size(&self, size_bytes: u64) -> io::Result<()> {
         self.file.set_size(size_bytes)
-    }
-
-    pub(super) fn size(&self) -> io::Result<u64> {
-        self.file.size()
     }
 }
 

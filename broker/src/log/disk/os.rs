@@ -112,10 +112,6 @@ impl DiskFile for File {
         self.set_len(size_bytes)
     }
 
-    fn size(&self) -> io::Result<u64> {
-        Ok(self.metadata()?.len())
-    }
-
     fn fd(&self) -> Option<BorrowedFd<'_>> {
         Some(self.as_fd())
     }

@@ -423,6 +423,37 @@ fn segments_roll_by_size_and_time() {
     assert_eq!(all(&log).len(), 5);
 }
 
+#[test]
+fn jitter_makes_segments_roll_at_different_times_and_never_later() {
+    let config = LogConfig {
+        segment_ms: 1_000,
+        segment_jitter_ms: 400,
+        ..LogConfig::default()
+    };
+    let world = World::in_memory();
+    let dir = world.dir();
+    let mut ages = std::collections::BTreeSet::new();
+    for partition in 0..40 {
+        let log = world.open_partition(&dir, partition, &config);
+        append(&log, &batch(NOW, &["first"])).unwrap();
+        let age = (1..=1_001).find(|age| {
+            append(&log, &batch(NOW + age, &["later"])).unwrap();
+            log.segments().len() > 1
+        });
+        ages.insert(age.expect("no later than without jitter"));
+    }
+    assert!(ages.iter().all(|age| (601..=1_001).contains(age)), "{ages:?}");
+    assert!(ages.len() > 20, "{ages:?}");
+    let all_of_it = LogConfig {
+        segment_jitter_ms: i64::MAX,
+        ..config
+    };
+    let log = World::in_memory().open(&all_of_it);
+    append(&log, &batch(NOW, &["first"])).unwrap();
+    append(&log, &batch(NOW, &["at once"])).unwrap();
+    assert_eq!(log.segments(), [0], "never by all of segment.ms");
+}
+
 #[tokio::test]
 async fn a_waiter_is_woken_by_an_append() {
     let log = World::in_memory().open(&LogConfig::default());

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::{
-    log::{CleanupPolicy, Compacted, disk::memory::Call},
+    log::{CleanupPolicy, Compacted, Pace, disk::memory::Call},
     wire::{
         batch::Batch,
         build::{EndTxnMarker, end_txn_batch},
@@ -300,7 +300,7 @@ fn with_little_memory_it_takes_more_passes() {
     }
     log.roll(NOW).unwrap();
     let mut passes = 0;
-    while log.compact(NOW, 30 * 64).unwrap().is_some() {
+    while log.compact(NOW, 30 * 24).unwrap().is_some() {
         passes += 1;
     }
     assert!(passes > 3);
@@ -308,6 +308,52 @@ fn with_little_memory_it_takes_more_passes() {
         .map(|n| (n, format!("{}", n % 100), Some(format!("{n}"))))
         .collect();
     assert_eq!(contents(&log), expected);
+}
+
+#[test]
+fn a_batch_of_more_keys_than_fit_is_cleaned_in_parts() {
+    let log = World::in_memory().open(&LogConfig {
+        segment_bytes: 100_000,
+        ..config()
+    });
+    for round in 0..3 {
+        let add = |builder: BatchBuilder, n: usize| {
+            let (key, value) = (format!("{n}"), format!("{round}"));
+            builder.record(NOW, Some(key.as_bytes()), Some(value.as_bytes()))
+        };
+        append(&log, &(0..50).fold(BatchBuilder::new(), add).build().unwrap()).unwrap();
+    }
+    log.roll(NOW).unwrap();
+    let mut passes = 0;
+    while let Some(compacted) = log.compact(NOW, 20 * 24).unwrap() {
+        passes += 1;
+        assert!(compacted.clean_up_to <= passes * 20);
+    }
+    assert!(passes > 5, "{passes}");
+    let expected: Vec<_> = (0..50i64)
+        .map(|n| (100 + n, format!("{n}"), Some("2".to_owned())))
+        .collect();
+    assert_eq!(contents(&log), expected);
+}
+
+#[test]
+fn compaction_is_given_up_when_told_and_leaves_the_log_as_it_was() {
+    let world = World::in_memory();
+    let log = world.open(&config());
+    fill(&log, 20);
+    log.roll(NOW).unwrap();
+    let before = contents(&log);
+    for batches in [0, 1, 100, 150, 200] {
+        let left = std::sync::atomic::AtomicI32::new(batches);
+        let pace = Pace::new(f64::MAX, move |_| {
+            left.fetch_sub(1, std::sync::atomic::Ordering::Relaxed) > 0
+        });
+        assert_eq!(log.inner.compact(NOW, MEMORY, &pace).unwrap(), None);
+    }
+    let latest = compact(&log, NOW).unwrap();
+    assert_eq!(latest.clean_up_to, 140);
+    assert!(contents(&log).iter().all(|record| before.contains(record)));
+    assert_eq!(contents(&log).len(), 7);
 }
 
 #[test]
