@@ -144,6 +144,9 @@ pub(crate) fn bind(address: &str, config: &BrokerConfig) -> Result<TcpListener, 
                 set(&socket, config.size(name))?;
             }
         }
+        if resolved.ip().is_loopback() {
+            do_not_pace(&socket);
+        }
         socket.bind(&resolved.into())?;
         // Kafka's default of 50 loses connections when a thousand clients start at once.
         let backlog = if config.given("socket.listen.backlog.size").is_some() {
@@ -159,6 +162,17 @@ pub(crate) fn bind(address: &str, config: &BrokerConfig) -> Result<TcpListener, 
         io::ErrorKind::AddrInUse => BrokerError::PortInUse { address: resolved },
         _ => failed(source),
     })
+}
+
+/// Within one machine there is no path to be gentle with, and an algorithm that paces what it sends (BBR, where that is the
+/// host's default) costs a timer for every 64 KiB. Reno is always there and does not pace. Accepted sockets inherit it.
+fn do_not_pace(listener: &socket2::Socket) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = listener.set_tcp_congestion(b"reno") {
+        tracing::debug!(%error, "the host's default congestion control stays");
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = listener;
 }
 
 type SetSize = fn(&socket2::Socket, usize) -> io::Result<()>;
