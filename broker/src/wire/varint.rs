@@ -7,27 +7,38 @@
 /// within it or it is longer than five bytes.
 #[inline]
 pub fn read_u32(bytes: &[u8]) -> Option<(u32, usize)> {
-    // Nearly every length on the wire fits seven bits.
-    let first = *bytes.first()?;
-    if first < 0x80 {
-        return Some((u32::from(first), 1));
+    if let Some(short) = read_short(bytes) {
+        return Some(short);
     }
-    let mut value = u32::from(first & 0x7f);
-    for (index, byte) in bytes.iter().enumerate().take(5).skip(1) {
-        // The fifth group holds four bits that count; Apache Kafka drops the others, and so do we.
-        value |= u32::from(byte & 0x7f) << (7 * index);
-        if *byte < 0x80 {
-            return Some((value, index + 1));
-        }
-    }
-    None
+    // The fifth group holds four bits that count; Apache Kafka drops the others, and so do we.
+    read_long(bytes, 5).map(|(value, len)| (value as u32, len))
 }
 
 /// Reads an unsigned 64-bit varint; see [`read_u32`].
 #[inline]
 pub fn read_u64(bytes: &[u8]) -> Option<(u64, usize)> {
+    if let Some((value, len)) = read_short(bytes) {
+        return Some((u64::from(value), len));
+    }
+    read_long(bytes, 10)
+}
+
+/// Nearly every number in a record takes one to three bytes.
+#[inline]
+fn read_short(bytes: &[u8]) -> Option<(u32, usize)> {
+    let low = |byte: u8| u32::from(byte & 0x7f);
+    match *bytes {
+        [a, ..] if a < 0x80 => Some((u32::from(a), 1)),
+        [a, b, ..] if b < 0x80 => Some((low(a) | u32::from(b) << 7, 2)),
+        [a, b, c, ..] if c < 0x80 => Some((low(a) | low(b) << 7 | u32::from(c) << 14, 3)),
+        _ => None,
+    }
+}
+
+#[inline(never)]
+fn read_long(bytes: &[u8], len_max: usize) -> Option<(u64, usize)> {
     let mut value = 0u64;
-    for (index, byte) in bytes.iter().enumerate().take(10) {
+    for (index, byte) in bytes.iter().enumerate().take(len_max) {
         value |= u64::from(byte & 0x7f) << (7 * index);
         if *byte < 0x80 {
             return Some((value, index + 1));
