@@ -8,11 +8,12 @@
 use std::{fmt, str::FromStr};
 
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
+    BehaviorVersion, ConfigLoader, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
     meta::credentials::CredentialsProviderChain, profile::ProfileFileCredentialsProvider,
     provider_config::ProviderConfig,
 };
 use aws_credential_types::Credentials;
+use aws_sdk_s3::config::SharedHttpClient;
 use aws_smithy_http_client::tls;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -99,18 +100,8 @@ impl S3Options {
                 return Err(S3OptionError::Endpoint { got: got.clone() });
             }
         }
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-            .build_https();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http.clone())
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build());
-        if let Some(profile) = &self.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(region) = self.region.clone().filter(|region| !region.is_empty()) {
-            loader = loader.region(Region::new(region));
-        }
+        let http = http_client();
+        let mut loader = self.loader(http.clone());
         if let Some(endpoint) = endpoint.as_ref() {
             loader = loader
                 .endpoint_url(endpoint)
@@ -121,11 +112,31 @@ impl S3Options {
                 loader = loader.region(Region::new(region));
             }
         }
-        let config = loader.load().await;
-        if config.region().is_none() {
-            return Err(S3OptionError::NoRegion);
+        loaded(loader).await
+    }
+
+    /// What clients of AWS's other services (Glue, Athena) are built from: credentials, region and endpoint by
+    /// the standard chain and nothing else. `--s3-endpoint` is the store's alone; another place for one of them
+    /// is named as for every AWS tool, by `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL` or the profile.
+    ///
+    /// # Errors
+    /// [`S3OptionError::NoRegion`].
+    pub async fn aws_config(&self) -> Result<SdkConfig, S3OptionError> {
+        loaded(self.loader(http_client())).await
+    }
+
+    /// The standard chain with what the options say of profile and region.
+    fn loader(&self, http: SharedHttpClient) -> ConfigLoader {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build());
+        if let Some(profile) = &self.profile {
+            loader = loader.profile_name(profile);
         }
-        Ok(config)
+        if let Some(region) = self.region.clone().filter(|region| !region.is_empty()) {
+            loader = loader.region(Region::new(region));
+        }
+        loader
     }
 
     /// A client of the store. Buckets are addressed by path when the endpoint is one's own, since a local
@@ -142,7 +153,7 @@ impl S3Options {
     }
 
     /// Environment, then profile, then the embedded server's keys.
-    fn own_store_credentials(&self, http: aws_sdk_s3::config::SharedHttpClient) -> CredentialsProviderChain {
+    fn own_store_credentials(&self, http: SharedHttpClient) -> CredentialsProviderChain {
         let context = ProviderConfig::without_region().with_http_client(http);
         let mut profile = ProfileFileCredentialsProvider::builder().configure(&context);
         if let Some(name) = &self.profile {
@@ -158,6 +169,20 @@ impl S3Options {
         CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new())
             .or_else("Profile", profile.build())
             .or_else("Embedded", local)
+    }
+}
+
+fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https()
+}
+
+async fn loaded(loader: ConfigLoader) -> Result<SdkConfig, S3OptionError> {
+    let config = loader.load().await;
+    match config.region() {
+        Some(_) => Ok(config),
+        None => Err(S3OptionError::NoRegion),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use tickertape_client::UsageError;
 use tickertape_client::s3::{LOCAL_ENDPOINT, S3Options, S3Url};
-use tickertape_lake::catalog::{Catalog, DEFAULT_DATABASE};
+use tickertape_lake::catalog::Catalog;
 use tickertape_lake::s3::{Handle, Server, ServerConfig};
 use tickertape_lake::sql::{CatalogOptions, Engine, S3Connection};
 use tokio_util::sync::CancellationToken;
@@ -117,13 +117,16 @@ pub(crate) fn engine_of(server: &Handle) -> Engine {
 }
 
 /// Fails unless the table is in the catalog and lies in the lake that was named.
-pub(crate) async fn require_location(catalog: &dyn Catalog, table: &str, lake: &S3Url) -> anyhow::Result<()> {
-    let found = catalog
-        .table(DEFAULT_DATABASE, table)
-        .await
-        .context("cannot read the catalog")?;
+pub(crate) async fn require_location(
+    catalog: &dyn Catalog,
+    database: &str,
+    table: &str,
+    lake: &S3Url,
+) -> anyhow::Result<()> {
+    let found = catalog.table(database, table).await;
+    let found = found.context("cannot read the catalog")?;
     let Some(found) = found else {
-        let tables = catalog.tables(DEFAULT_DATABASE).await.unwrap_or_default();
+        let tables = catalog.tables(database).await.unwrap_or_default();
         let names = tables.iter().map(|table| table.name.as_str());
         return Err(UsageError::unknown("table", table, names).into());
     };

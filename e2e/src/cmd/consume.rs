@@ -29,7 +29,9 @@ pub(crate) async fn run(mut options: Options, shutdown: CancellationToken) -> an
     // A store of one's own need not have a catalog; Amazon S3 has AWS Glue's only where it was asked for.
     let (s3, timeout) = (&options.consume.s3, options.consume.kafka.timeout);
     let catalog = lake_access::catalog_of(&options.catalog, s3, timeout, &shutdown).await?;
-    let registrar = catalog.map(|catalog| Arc::new(CatalogRegistrar::new(catalog)) as Arc<dyn Registrar>);
+    let database = options.catalog.database();
+    let registrar =
+        catalog.map(|catalog| Arc::new(CatalogRegistrar::new(catalog).in_database(database)) as Arc<dyn Registrar>);
     let stats = Arc::new(Stats::default());
     let progress = Progress::new("consume", "records", None);
     let running = tickertape_consumer::run(options.consume, registrar, shutdown, Arc::clone(&stats));

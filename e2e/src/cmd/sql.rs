@@ -8,15 +8,20 @@ use anyhow::Context as _;
 use clap::Args;
 use rustyline::DefaultEditor;
 use rustyline::error::ReadlineError;
-use tickertape_lake::sql::{Engine, OutputFormat, SqlOptions};
+use tickertape_lake::sql::{Cost, EngineKind, Interrupted, OutputFormat, QueryEngine, SqlOptions};
+use tokio_util::sync::CancellationToken;
 
 use crate::lake_access;
+use crate::signals::INTERRUPTED;
 
 const EXAMPLES: &str = "Examples:
   tickertape sql \"SELECT symbol, max(price) FROM ticks WHERE dt = '2012-06-01' GROUP BY symbol\"
   tickertape sql --format csv \"SELECT * FROM bars ORDER BY date LIMIT 10\" > bars.csv
   tickertape sql --data-dir ./demo \"SHOW TABLES\"       a stopped demo's directory
-  tickertape sql                                       a prompt; statements end with ;";
+  tickertape sql                                       a prompt; statements end with ;
+  tickertape sql --engine athena --workgroup market --database market \
+      \"SELECT symbol, count(*) FROM ticks WHERE dt = '2012-06-01' GROUP BY symbol\"
+                                                       the same by Amazon Athena; Ctrl-C stops the query there";
 
 /// Query the lake by SQL.
 #[derive(Args)]
@@ -25,62 +30,72 @@ pub(crate) struct Options {
     #[command(flatten)]
     sql: SqlOptions,
     /// The directory of a stopped demo or S3 server, instead of a running one.
-    #[arg(long, value_name = "DIR", conflicts_with = "s3_endpoint")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["s3_endpoint", "engine"])]
     data_dir: Option<PathBuf>,
 }
 
 /// Runs the query, or what is typed.
-pub(crate) async fn run(mut options: Options) -> anyhow::Result<ExitCode> {
-    let (engine, server) = match &options.data_dir {
+pub(crate) async fn run(mut options: Options, shutdown: CancellationToken) -> anyhow::Result<ExitCode> {
+    let (engine, server): (Box<dyn QueryEngine>, _) = match &options.data_dir {
         Some(dir) => {
             let server = lake_access::serve_directory(dir).await?;
-            (lake_access::engine_of(&server), Some(server))
+            let engine = lake_access::engine_of(&server).in_database(&options.sql.catalog.database());
+            (Box::new(engine), Some(server))
         }
         None => {
-            lake_access::prefer_local(&mut options.sql.s3);
+            if options.sql.engine == EngineKind::Local {
+                lake_access::prefer_local(&mut options.sql.s3);
+            }
             (options.sql.engine().await?, None)
         }
     };
-    let done = ask(&engine, &options.sql).await;
+    let done = ask(engine.as_ref(), &options.sql, &shutdown).await;
     if let Some(server) = server {
         server.shutdown().await?;
     }
-    done
+    match done {
+        Err(error) if error.is::<Interrupted>() => {
+            eprintln!("{error:#}");
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        done => done,
+    }
 }
 
-async fn ask(engine: &Engine, options: &SqlOptions) -> anyhow::Result<ExitCode> {
+async fn ask(engine: &dyn QueryEngine, options: &SqlOptions, stop: &CancellationToken) -> anyhow::Result<ExitCode> {
     if let Some(query) = &options.query {
-        answer(engine, query, options.format).await?;
+        answer(engine, query, options.format, stop).await?;
         return Ok(ExitCode::SUCCESS);
     }
     if std::io::stdin().is_terminal() {
-        return prompt(engine, options.format).await;
+        return prompt(engine, options.format, stop).await;
     }
     let mut text = String::new();
     std::io::stdin()
         .read_to_string(&mut text)
         .context("cannot read standard input")?;
     for statement in statements(&text) {
-        answer(engine, &statement, options.format).await?;
+        answer(engine, &statement, options.format, stop).await?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn answer(engine: &Engine, query: &str, format: OutputFormat) -> anyhow::Result<()> {
-    let output = engine.query(query).await?;
-    match output.write(format, &mut std::io::stdout().lock()) {
+async fn answer(
+    engine: &dyn QueryEngine,
+    query: &str,
+    format: OutputFormat,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let answer = engine.answer(query, stop).await?;
+    match answer.write(format, &mut std::io::stdout().lock()) {
         // Nobody reads any more, as after `| head`.
-        Err(error) if is_broken_pipe(&error) => return Ok(()),
+        Err(error) if is_broken_pipe(&error) => {}
         written => written?,
     }
-    if format == OutputFormat::Table {
-        eprintln!(
-            "{} rows in {:.3} s ({} objects, {:.1} MB read)",
-            output.rows,
-            output.elapsed.as_secs_f64(),
-            output.files,
-            output.bytes as f64 / 1e6
-        );
+    // What costs money is always said.
+    if format == OutputFormat::Table || matches!(answer.cost, Cost::Athena(_)) {
+        let seconds = answer.elapsed.as_secs_f64();
+        eprintln!("{} rows in {seconds:.3} s ({})", answer.rows(), answer.cost);
     }
     Ok(())
 }
@@ -92,7 +107,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(broken))
 }
 
-async fn prompt(engine: &Engine, format: OutputFormat) -> anyhow::Result<ExitCode> {
+async fn prompt(engine: &dyn QueryEngine, format: OutputFormat, stop: &CancellationToken) -> anyhow::Result<ExitCode> {
     let mut editor = DefaultEditor::new()?;
     let history = history_path();
     if let Some(path) = history.as_deref().filter(|path| path.exists()) {
@@ -123,8 +138,10 @@ async fn prompt(engine: &Engine, format: OutputFormat) -> anyhow::Result<ExitCod
         }
         editor.add_history_entry(pending.trim())?;
         for statement in statements(&std::mem::take(&mut pending)) {
-            if let Err(error) = answer(engine, &statement, format).await {
-                eprintln!("error: {error:#}");
+            match answer(engine, &statement, format, stop).await {
+                Err(error) if error.is::<Interrupted>() => return Err(error),
+                Err(error) => eprintln!("error: {error:#}"),
+                Ok(()) => {}
             }
         }
     }

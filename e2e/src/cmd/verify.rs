@@ -50,8 +50,9 @@ pub(crate) async fn run(options: Options, shutdown: CancellationToken) -> anyhow
     let mut s3 = options.s3;
     lake_access::prefer_local(&mut s3);
     let catalog = options.catalog.open(&s3).await?;
-    lake_access::require_location(catalog.as_ref(), &table, &options.lake).await?;
-    let engine = Engine::new(catalog, S3Connection::from_options(&s3).await?);
+    let database = options.catalog.database();
+    lake_access::require_location(catalog.as_ref(), &database, &table, &options.lake).await?;
+    let engine = Engine::new(catalog, S3Connection::from_options(&s3).await?).in_database(&database);
     let progress = Progress::new("verify", "records", None);
     let checking = crate::verify::verify(&options.kafka, &engine, &options.topic, &table, |records| {
         progress.set(records)

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Catalog, CatalogError, Database, Partition, SchemaChange, Table, TableFormat, widen};
+use super::{Catalog, CatalogError, Database, Partition, PartitionFilter, SchemaChange, Table, TableFormat, widen};
 
 /// How often a change is tried before [`CatalogError::Concurrent`] goes to the caller. Every failed
 /// round means that another writer succeeded.
@@ -120,4 +120,32 @@ pub async fn register_partitions(
     let mut added: Vec<Vec<String>> = partitions.iter().map(|(v, _)| v.clone()).collect();
     added.retain(|values| !known.contains(values));
     Ok(added)
+}
+
+/// Gives the table's columns to those of its partitions that pass `filter` and have others, and says how many
+/// had. Athena compares the columns of table and partition by their place for JSON and CSV, and reads a column
+/// that a partition lacks as null; so a table that has grown is whole only with its partitions.
+pub async fn align_partitions(
+    catalog: &dyn Catalog,
+    table: &Table,
+    filter: &PartitionFilter,
+) -> Result<usize, CatalogError> {
+    if table.partition_keys.is_empty() {
+        return Ok(0);
+    }
+    let mut others = catalog.partitions(&table.database, &table.name, filter).await?;
+    others.retain(|partition| {
+        let storage = partition.storage_descriptor.as_ref();
+        storage.is_some_and(|storage| storage.columns != table.columns())
+    });
+    for partition in &mut others {
+        if let Some(storage) = partition.storage_descriptor.as_mut() {
+            storage.columns = table.columns().to_vec();
+        }
+    }
+    if others.is_empty() {
+        return Ok(0);
+    }
+    let gone = catalog.update_partitions(&table.database, &table.name, &others).await?;
+    Ok(others.len() - gone.len().min(others.len()))
 }

@@ -1,4 +1,9 @@
 //! How the objects of a table are written, and what Athena expects to find in the catalog for it.
+//!
+//! The definitions are those that Athena's own DDL leaves in AWS Glue (`STORED AS PARQUET`, `ROW FORMAT SERDE
+//! 'org.openx.data.jsonserde.JsonSerDe'`), with the properties by which Glue's jobs and crawlers know a table
+//! (`classification`, `typeOfData`). For JSON it is the OpenX SerDe: it takes any JSON value for a `string`, which is what
+//! a column of mixed types has become, and reads RFC 3339 times without being told their form.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +16,6 @@ const TEXT_INPUT: &str = "org.apache.hadoop.mapred.TextInputFormat";
 const TEXT_OUTPUT: &str = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat";
 const JSON_SERDE: &str = "org.openx.data.jsonserde.JsonSerDe";
 const CSV_SERDE: &str = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe";
-
-/// The forms in which timestamps stand in our JSON, for the OpenX SerDe, which else wants spaces.
-const JSON_TIMESTAMPS: &str = "yyyy-MM-dd'T'HH:mm:ss.SSSSSSX,yyyy-MM-dd'T'HH:mm:ss.SSSX,yyyy-MM-dd'T'HH:mm:ssX";
 
 /// What a CSV file looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,11 +90,7 @@ impl TableFormat {
         let own = |of: &[(&str, &str)]| of.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         match self {
             TableFormat::Parquet => own(&[("serialization.format", "1")]),
-            TableFormat::Json => own(&[
-                ("serialization.format", "1"),
-                ("case.insensitive", "TRUE"),
-                ("timestamp.formats", JSON_TIMESTAMPS),
-            ]),
+            TableFormat::Json => own(&[("serialization.format", "1"), ("case.insensitive", "TRUE")]),
             TableFormat::Csv(dialect) => {
                 let delimiter = char::from(dialect.delimiter).to_string();
                 own(&[("field.delim", &delimiter), ("serialization.format", &delimiter)])
@@ -136,6 +134,7 @@ impl TableFormat {
         let mut parameters = BTreeMap::from([
             ("EXTERNAL".to_owned(), "TRUE".to_owned()),
             ("classification".to_owned(), self.classification().to_owned()),
+            ("typeOfData".to_owned(), "file".to_owned()),
         ]);
         if let TableFormat::Csv(CsvDialect { header: true, .. }) = self {
             parameters.insert("skip.header.line.count".to_owned(), "1".to_owned());

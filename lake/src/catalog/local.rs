@@ -418,6 +418,33 @@ impl Catalog for LocalCatalog {
         .await
     }
 
+    async fn update_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        partitions: &[Partition],
+    ) -> Result<Vec<Vec<String>>, CatalogError> {
+        self.write(|this| {
+            let table = this.require_table(database, table)?;
+            let (mut batch, mut missing) = (sled::Batch::default(), Vec::new());
+            for partition in partitions {
+                let key = this.partition_key_of(&table, &partition.values)?;
+                let Some(old) = this.get::<Partition>(&key)? else {
+                    missing.push(partition.values.clone());
+                    continue;
+                };
+                let new = Partition {
+                    create_time_ms: old.create_time_ms,
+                    ..partition.clone()
+                };
+                batch.insert(key, encode(&new)?);
+            }
+            this.db.apply_batch(batch).map_err(store)?;
+            Ok(missing)
+        })
+        .await
+    }
+
     async fn delete_partitions(
         &self,
         database: &str,

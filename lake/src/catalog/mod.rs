@@ -11,6 +11,7 @@
 //! - [`Catalog::update_table`] with an expected version is a compare-and-set: of two writers that
 //!   read the same version exactly one succeeds. [`ensure_table`] builds on it, so concurrent sinks
 //!   never lose each other's columns.
+//! - A partition's columns are the table's: when those grow, [`align_partitions`] gives them to every partition.
 //! - Database, table and column names are kept in lower case, as Hive and Athena want them.
 //!
 //! The catalog never reads an object and never lists a bucket.
@@ -25,7 +26,7 @@ mod local;
 mod model;
 mod widen;
 
-pub use change::{Ensured, ensure_database, ensure_table, register_partitions};
+pub use change::{Ensured, align_partitions, ensure_database, ensure_table, register_partitions};
 pub use error::CatalogError;
 pub use filter::{ComparisonOperator, FilterError, PartitionFilter, PartitionTerm};
 pub use format::{CsvDialect, TableFormat};
@@ -110,6 +111,14 @@ pub trait Catalog: Send + Sync + std::fmt::Debug {
         values: &[String],
         partition: &Partition,
     ) -> Result<(), CatalogError>;
+
+    /// Replaces partitions, each found by its values, and gives the values of those that are not there.
+    async fn update_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        partitions: &[Partition],
+    ) -> Result<Vec<Vec<String>>, CatalogError>;
 
     /// Removes partitions by their values and gives those that were not there.
     async fn delete_partitions(

@@ -15,7 +15,10 @@
 //! - Path parts that start with `_` or `.` are not looked at.
 //!
 //! It never writes, moves or deletes an object.
+//!
+//! [`GlueCrawler`] is the other way: AWS Glue's own crawler, started and waited for.
 
+mod glue_crawler;
 mod infer;
 mod known;
 mod layout;
@@ -28,7 +31,8 @@ use aws_sdk_s3::Client;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use tickertape_client::s3::S3Url;
 
-pub use options::{CrawlOptions, CrawlSettings, run};
+pub use glue_crawler::{GlueCrawlReport, GlueCrawler};
+pub use options::{CrawlOptions, CrawlSettings, run, run_glue_crawler};
 pub use report::{CrawlReport, TableReport};
 
 use crate::catalog::Catalog;

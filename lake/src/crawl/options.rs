@@ -1,8 +1,9 @@
 //! `tickertape crawl` on the command line.
 
 use tickertape_client::s3::{S3Options, S3Url};
+use tokio_util::sync::CancellationToken;
 
-use super::{CrawlReport, crawl};
+use super::{CrawlReport, GlueCrawlReport, GlueCrawler, crawl};
 use crate::catalog::DEFAULT_DATABASE;
 use crate::sql::CatalogOptions;
 
@@ -28,12 +29,12 @@ impl Default for CrawlSettings {
 #[derive(clap::Args, Clone, Debug)]
 pub struct CrawlOptions {
     /// The prefix whose folders are tables, or the folder of one table.
-    #[arg(long, value_name = "s3://BUCKET/PREFIX")]
-    pub lake: S3Url,
+    #[arg(long, value_name = "s3://BUCKET/PREFIX", required_unless_present = "glue_crawler")]
+    pub lake: Option<S3Url>,
 
-    /// The database in which tables are registered.
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_DATABASE)]
-    pub database: String,
+    /// Start this crawler of AWS Glue's instead, and wait until it is done.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["lake", "dry_run", "database"])]
+    pub glue_crawler: Option<String>,
 
     /// Only say what would change.
     #[arg(long)]
@@ -52,16 +53,32 @@ pub struct CrawlOptions {
     pub catalog: CatalogOptions,
 }
 
-/// Crawls as the command line says.
+/// Crawls `lake` as the command line says.
 ///
 /// # Errors
 /// As [`crawl`], and where the store or the catalog isn't named properly.
-pub async fn run(options: &CrawlOptions) -> anyhow::Result<CrawlReport> {
+pub async fn run(options: &CrawlOptions, lake: &S3Url) -> anyhow::Result<CrawlReport> {
     let client = options.s3.client().await?;
     let catalog = options.catalog.open(&options.s3).await?;
     let settings = CrawlSettings {
-        database: options.database.clone(),
+        database: options.catalog.database(),
         dry_run: options.dry_run,
     };
-    crawl(&client, catalog.as_ref(), &options.lake, &settings).await
+    crawl(&client, catalog.as_ref(), lake, &settings).await
+}
+
+/// Has AWS Glue crawl, as the command line says.
+///
+/// # Errors
+/// As [`super::GlueCrawler::run`], and where the catalog isn't named properly.
+pub async fn run_glue_crawler(
+    options: &CrawlOptions,
+    name: &str,
+    stop: &CancellationToken,
+) -> anyhow::Result<GlueCrawlReport> {
+    let mut of_glue = options.catalog.clone();
+    // A crawler is AWS Glue's own, wherever the store is.
+    of_glue.catalog.get_or_insert_with(|| "glue".to_owned());
+    let config = of_glue.config(&options.s3).await?;
+    GlueCrawler::new(&config, name).run(stop).await
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList};
 use datafusion::common::TableReference;
 use datafusion::dataframe::DataFrame;
@@ -15,7 +16,9 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionConfig;
 use tickertape_client::UsageError;
+use tokio_util::sync::CancellationToken;
 
+use super::answer::{Answer, Cost, Interrupted, QueryEngine};
 use super::cache::ObjectCache;
 use super::connection::S3Connection;
 use super::error::explain;
@@ -36,6 +39,7 @@ pub struct Engine {
     catalog: Arc<dyn Catalog>,
     connection: Arc<S3Connection>,
     cache: Arc<ObjectCache>,
+    database: String,
     state: SessionState,
 }
 
@@ -68,6 +72,25 @@ impl QueryOutput {
     }
 }
 
+#[async_trait]
+impl QueryEngine for Engine {
+    async fn answer(&self, sql: &str, stop: &CancellationToken) -> anyhow::Result<Answer> {
+        let output = tokio::select! {
+            output = self.query(sql) => output?,
+            () = stop.cancelled() => return Err(Interrupted::new("the query was stopped").into()),
+        };
+        Ok(Answer {
+            schema: output.schema,
+            batches: output.batches,
+            elapsed: output.elapsed,
+            cost: Cost::Local {
+                objects: output.files,
+                bytes: output.bytes,
+            },
+        })
+    }
+}
+
 impl Engine {
     /// An engine over a catalog and the store that the catalog's locations lie in.
     pub fn new(catalog: Arc<dyn Catalog>, connection: S3Connection) -> Engine {
@@ -86,8 +109,22 @@ impl Engine {
             catalog,
             connection: Arc::new(connection),
             cache: Arc::new(ObjectCache::new()),
+            database: DEFAULT_DATABASE.to_owned(),
             state,
         }
+    }
+
+    /// The engine with another database for tables that are named without one.
+    #[must_use]
+    pub fn in_database(mut self, name: &str) -> Engine {
+        self.database = name.to_lowercase();
+        self.state
+            .config_mut()
+            .options_mut()
+            .catalog
+            .default_schema
+            .clone_from(&self.database);
+        self
     }
 
     /// Runs one statement and collects its rows.
@@ -105,7 +142,7 @@ impl Engine {
             counters: Arc::new(ScanCounters::default()),
         };
         let counters = Arc::clone(&context.counters);
-        let (schema, batches) = match Show::parse(sql) {
+        let (schema, batches) = match Show::parse(sql, &self.database) {
             Some(show) => {
                 let batch = show.answer(self.catalog.as_ref()).await?;
                 (batch.schema(), vec![batch])
@@ -160,7 +197,7 @@ impl Engine {
     /// Says which table doesn't exist, with the nearest that does, where the planner says less.
     async fn refuse_unknown(&self, named: &[TableReference]) -> anyhow::Result<()> {
         for reference in named {
-            let database = reference.schema().unwrap_or(DEFAULT_DATABASE);
+            let database = reference.schema().unwrap_or(&self.database);
             if database == INFORMATION_SCHEMA {
                 continue;
             }

@@ -15,6 +15,7 @@
 //! It never writes: neither objects nor the catalog.
 
 mod adapter;
+mod answer;
 mod cache;
 mod connection;
 mod engine;
@@ -31,8 +32,9 @@ mod show;
 mod table;
 mod text;
 
+pub use answer::{Answer, Cost, Interrupted, QueryEngine};
 pub use connection::S3Connection;
 pub use engine::{Engine, QueryOutput};
-pub use options::{CatalogOptions, SqlOptions};
+pub use options::{CatalogOptions, EngineKind, SqlOptions};
 pub use output::OutputFormat;
 pub(crate) use text::plain;

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use tickertape_client::UsageError;
 
 use super::table::described;
-use crate::catalog::{Catalog, CatalogError, DEFAULT_DATABASE, PartitionFilter, Table};
+use crate::catalog::{Catalog, CatalogError, PartitionFilter, Table};
 
 /// A statement about the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,15 +25,15 @@ pub(super) enum Show {
 }
 
 impl Show {
-    /// Recognizes a statement by its first words; `None` for everything else.
-    pub(super) fn parse(sql: &str) -> Option<Show> {
+    /// Recognizes a statement by its first words; `None` for everything else. `database` is that of names without one.
+    pub(super) fn parse(sql: &str, database: &str) -> Option<Show> {
         let words: Vec<&str> = sql.split_whitespace().collect();
         let lower: Vec<String> = words.iter().map(|word| word.to_lowercase()).collect();
         let lower: Vec<&str> = lower.iter().map(String::as_str).collect();
-        let table = |at: usize| qualified(words[at]);
+        let table = |at: usize| qualified(words[at], database);
         match lower.as_slice() {
             ["show", "databases" | "schemas"] => Some(Show::Databases),
-            ["show", "tables"] => Some(Show::Tables(DEFAULT_DATABASE.to_owned())),
+            ["show", "tables"] => Some(Show::Tables(database.to_owned())),
             ["show", "tables", "in" | "from", _] => Some(Show::Tables(plain_name(words[3]))),
             ["show", "partitions", _] => table(2).map(|(d, t)| Show::Partitions(d, t)),
             ["show", "columns", "in" | "from", _] => table(3).map(|(d, t)| Show::Columns(d, t)),
@@ -85,10 +85,10 @@ impl Show {
 }
 
 /// `table` or `database.table`, perhaps quoted; `None` for more parts, as `information_schema` has.
-fn qualified(name: &str) -> Option<(String, String)> {
+fn qualified(name: &str, database: &str) -> Option<(String, String)> {
     let parts: Vec<String> = name.split('.').map(plain_name).collect();
     match parts.as_slice() {
-        [table] => Some((DEFAULT_DATABASE.to_owned(), table.clone())),
+        [table] => Some((database.to_owned(), table.clone())),
         [database, _] if database == "information_schema" => None,
         [database, table] => Some((database.clone(), table.clone())),
         [_, database, table] => Some((database.clone(), table.clone())),
@@ -142,11 +142,11 @@ mod tests {
 
     #[test]
     fn statements_are_recognized_in_any_case() {
-        let table = |name: &str| (DEFAULT_DATABASE.to_owned(), name.to_owned());
+        let table = |name: &str| ("market".to_owned(), name.to_owned());
         let columns = |(d, t)| Some(Show::Columns(d, t));
         for (sql, wanted) in [
             ("SHOW databases", Some(Show::Databases)),
-            ("show tables", Some(Show::Tables("default".into()))),
+            ("show tables", Some(Show::Tables("market".into()))),
             ("show tables IN Prices", Some(Show::Tables("prices".into()))),
             ("Describe Ticks", columns(table("ticks"))),
             ("desc \"ticks\"", columns(table("ticks"))),
@@ -157,7 +157,7 @@ mod tests {
             ("show all", None),
             ("", None),
         ] {
-            assert_eq!(Show::parse(sql), wanted, "{sql}");
+            assert_eq!(Show::parse(sql, "market"), wanted, "{sql}");
         }
     }
 }

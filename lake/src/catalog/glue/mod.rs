@@ -12,13 +12,15 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_glue::Client;
 use aws_sdk_glue::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_glue::types::{PartitionError, PartitionValueList};
+use aws_sdk_glue::types::{BatchUpdatePartitionRequestEntry, PartitionError, PartitionValueList};
 use aws_smithy_types::error::display::DisplayErrorContext;
 
 use super::{Catalog, CatalogError, Database, Partition, PartitionFilter, Table};
 
 /// Glue's limit of `BatchCreatePartition`.
 const CREATE_BATCH_MAX: usize = 100;
+/// Glue's limit of `BatchUpdatePartition`.
+const UPDATE_BATCH_MAX: usize = 100;
 /// Glue's limit of `BatchDeletePartition`.
 const DELETE_BATCH_MAX: usize = 25;
 /// How often adding partitions is tried while others change the same table.
@@ -348,6 +350,45 @@ impl Catalog for GlueCatalog {
             .await
             .map_err(|error| mapped(error, "partition", &values.join("/")))?;
         Ok(())
+    }
+
+    async fn update_partitions(
+        &self,
+        database: &str,
+        table: &str,
+        partitions: &[Partition],
+    ) -> Result<Vec<Vec<String>>, CatalogError> {
+        let mut missing = Vec::new();
+        for batch in partitions.chunks(UPDATE_BATCH_MAX) {
+            let entries = batch
+                .iter()
+                .map(|partition| {
+                    BatchUpdatePartitionRequestEntry::builder()
+                        .set_partition_value_list(Some(partition.values.clone()))
+                        .partition_input(model::partition_input(partition))
+                        .build()
+                        .map_err(|error| CatalogError::Invalid(error.to_string()))
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            let output = self
+                .client
+                .batch_update_partition()
+                .database_name(database)
+                .table_name(table)
+                .set_entries(Some(entries))
+                .send()
+                .await
+                .map_err(|error| table_error(error, database, table))?;
+            let failures = output.errors.unwrap_or_default().into_iter();
+            let errors = failures.map(|failure| {
+                PartitionError::builder()
+                    .set_partition_values(failure.partition_value_list)
+                    .set_error_detail(failure.error_detail)
+                    .build()
+            });
+            missing.extend(batch_errors(errors.collect(), "EntityNotFoundException")?);
+        }
+        Ok(missing)
     }
 
     async fn delete_partitions(
