@@ -62,6 +62,26 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
         path: "ClusterId",
         reason: "each is a cluster of its own",
     },
+    MayDiffer {
+        api: "JoinGroup",
+        path: "**.MemberId",
+        reason: "a classic member's id is made up by the broker",
+    },
+    MayDiffer {
+        api: "JoinGroup",
+        path: "Leader",
+        reason: "a classic member's id is made up by the broker",
+    },
+    MayDiffer {
+        api: "LeaveGroup",
+        path: "Members[].MemberId",
+        reason: "a classic member's id is made up by the broker",
+    },
+    MayDiffer {
+        api: "DescribeGroups",
+        path: "Groups[].Members[].MemberId",
+        reason: "a classic member's id is made up by the broker",
+    },
 ];
 
 /// What has no order.
@@ -77,6 +97,24 @@ pub const UNORDERED: &[Unordered] = &[
         path: "Topics[].Partitions[]",
         by: &["PartitionIndex"],
         reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "ConsumerGroupDescribe",
+        path: "Groups[]",
+        by: &["GroupId"],
+        reason: "Apache Kafka answers in the order in which its coordinators do",
+    },
+    Unordered {
+        api: "ListGroups",
+        path: "Groups[]",
+        by: &["GroupId"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "OffsetFetch",
+        path: "Groups[].Topics[].Partitions[]",
+        by: &["PartitionIndex"],
+        reason: "of all that a group has, Apache Kafka answers in the order of a hash table",
     },
     Unordered {
         api: "ApiVersions",

@@ -1,11 +1,11 @@
-//! LeaveGroup: members go, or an administrator removes static ones by their instance id.
+//! LeaveGroup: members go, or an administrator removes static ones by their instance id, and any of a consumer group.
 
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::leave_group_response::MemberResponse;
 use kafka_protocol::messages::{LeaveGroupRequest, LeaveGroupResponse};
 
 use super::{Draft, State};
-use crate::coordinator::group::{Group, GroupConfig, GroupError, Outcome, Timer};
+use crate::coordinator::group::{Group, GroupConfig, GroupError, Outcome, Timer, consumer};
 
 /// Decides on a LeaveGroup whose members stand in `members`, at any version.
 pub fn leave(
@@ -16,6 +16,9 @@ pub fn leave(
 ) -> Outcome<LeaveGroupResponse> {
     if request.group_id.is_empty() {
         return Outcome::reply(LeaveGroupResponse::default().with_error_code(GroupError::InvalidGroupId.code()));
+    }
+    if let Some(group) = &group.consumer {
+        return consumer::remove(group, request);
     }
     let Some(classic) = &group.membership else {
         let unknown = |member: &MemberIdentity| result(member, Err(GroupError::UnknownMemberId));

@@ -1,14 +1,19 @@
-//! How members of a consumer group go: they leave, for good or for a while, or they fall silent.
+//! How members of a consumer group go: they leave, for good or for a while, an administrator removes them, or they fall
+//! silent.
 
 use std::sync::Arc;
 
-use kafka_protocol::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
+use kafka_protocol::messages::leave_group_request::MemberIdentity;
+use kafka_protocol::messages::leave_group_response::MemberResponse;
+use kafka_protocol::messages::{
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, LeaveGroupRequest, LeaveGroupResponse,
+};
 use kafka_protocol::protocol::StrBytes;
 
 use super::validate::{Refusal, known_member, not_found};
 use super::{ConsumerGroup, ConsumerMember, LEAVE_STATIC_EPOCH, MemberState};
 use crate::coordinator::group::assignor::Assignment;
-use crate::coordinator::group::{Effect, Group, GroupConfig, Outcome, Record, Timer};
+use crate::coordinator::group::{Effect, Group, GroupConfig, GroupError, Outcome, Record, Timer};
 
 /// Decides on a timer of a member that has gone off.
 pub fn expire(consumer: &ConsumerGroup, timer: &Timer) -> Outcome<()> {
@@ -50,29 +55,74 @@ pub fn recover(consumer: &ConsumerGroup, config: &GroupConfig) -> Outcome<()> {
 
 /// Removes a member: the others get what it had with their next heartbeats.
 fn fence(consumer: &ConsumerGroup, member_id: &StrBytes) -> Outcome<()> {
+    fence_all(consumer, std::slice::from_ref(member_id))
+}
+
+/// Removes members with one step of the group epoch.
+fn fence_all(consumer: &ConsumerGroup, member_ids: &[StrBytes]) -> Outcome<()> {
+    if member_ids.is_empty() {
+        return Outcome::reply(());
+    }
+    let mut records = Vec::with_capacity(member_ids.len() + 1);
+    let mut effects = Vec::with_capacity(2 * member_ids.len());
+    for member_id in member_ids {
+        records.push(Record::ConsumerMember {
+            member_id: member_id.clone(),
+            member: None,
+        });
+        effects.push(Effect::Cancel(Timer::Session(member_id.clone())));
+        effects.push(Effect::Cancel(Timer::Revocation(member_id.clone())));
+    }
     let head = ConsumerGroup {
         epoch: consumer.epoch.saturating_add(1),
         ..consumer.head()
     };
-    let records = vec![
-        Record::ConsumerMember {
-            member_id: member_id.clone(),
-            member: None,
-        },
-        Record::ConsumerHead {
-            head: Box::new(head),
-            durable: true,
-        },
-    ];
-    let effects = vec![
-        Effect::Cancel(Timer::Session(member_id.clone())),
-        Effect::Cancel(Timer::Revocation(member_id.clone())),
-    ];
+    records.push(Record::ConsumerHead {
+        head: Box::new(head),
+        durable: true,
+    });
     Outcome {
         reply: (),
         records,
         effects,
     }
+}
+
+/// Decides on a LeaveGroup, by which an administrator removes members: by their ids, or static ones by their instance ids.
+pub fn remove(consumer: &ConsumerGroup, request: &LeaveGroupRequest) -> Outcome<LeaveGroupResponse> {
+    let mut removed = Vec::new();
+    let mut members = Vec::with_capacity(request.members.len());
+    for identity in &request.members {
+        let error = match named(consumer, identity) {
+            Ok(member_id) => {
+                // Somebody who is named twice is removed twice, as far as the answer goes.
+                if !removed.contains(member_id) {
+                    removed.push(member_id.clone());
+                }
+                None
+            }
+            Err(error) => Some(error),
+        };
+        members.push(
+            MemberResponse::default()
+                .with_member_id(identity.member_id.clone())
+                .with_group_instance_id(identity.group_instance_id.clone())
+                .with_error_code(error.map_or(0, GroupError::code)),
+        );
+    }
+    fence_all(consumer, &removed).map(|()| LeaveGroupResponse::default().with_members(members))
+}
+
+fn named<'a>(consumer: &'a ConsumerGroup, identity: &MemberIdentity) -> Result<&'a StrBytes, GroupError> {
+    let member_id = match &identity.group_instance_id {
+        None => consumer.members.get_key_value(&identity.member_id).map(|(id, _)| id),
+        Some(instance_id) => consumer.static_members.get(instance_id),
+    };
+    let member_id = member_id.ok_or(GroupError::UnknownMemberId)?;
+    if !identity.member_id.is_empty() && identity.member_id != *member_id {
+        return Err(GroupError::FencedInstanceId);
+    }
+    Ok(member_id)
 }
 
 /// Decides on a heartbeat by which a member leaves.

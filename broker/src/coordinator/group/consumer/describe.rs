@@ -57,7 +57,8 @@ fn describe_member(member: &ConsumerMember, topics: &dyn TopicsView) -> Member {
         .with_client_id(member.client_id.clone())
         .with_client_host(member.client_host.clone())
         .with_subscribed_topic_names(member.topics.iter().cloned().map(TopicName).collect())
-        .with_subscribed_topic_regex(member.regex.clone())
+        // None is told as Apache Kafka does.
+        .with_subscribed_topic_regex(Some(member.regex.clone().unwrap_or_default()))
         .with_assignment(on_the_wire(&member.assigned, topics))
         .with_target_assignment(on_the_wire(&member.target, topics))
         .with_member_type(CONSUMER_MEMBER)

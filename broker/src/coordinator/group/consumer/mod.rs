@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use super::assignor::{Assignment, Assignor, Subscriber};
 
-pub use departure::{expire, recover};
+pub use departure::{expire, recover, remove};
 pub use describe::describe;
 pub use heartbeat::{HeartbeatCommand, heartbeat};
 
