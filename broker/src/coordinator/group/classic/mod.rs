@@ -16,7 +16,9 @@ mod leave;
 mod subscription;
 mod sync;
 mod timers;
+mod vote;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -256,7 +258,7 @@ impl ClassicGroup {
             .all(|member| member.protocols.iter().any(|known| known.name == *protocol))
     }
 
-    /// The protocol that every member speaks and most prefer; among equals the one whose name sorts last.
+    /// The protocol that every member speaks and most prefer; among equals the one that Apache Kafka takes.
     fn select_protocol(&self) -> Option<StrBytes> {
         let mut votes: BTreeMap<&StrBytes, usize> = BTreeMap::new();
         let mut spoken: BTreeMap<&StrBytes, bool> = BTreeMap::new();
@@ -270,9 +272,10 @@ impl ClassicGroup {
                 *votes.entry(vote).or_default() += 1;
             }
         }
+        let names = votes.len();
         votes
             .into_iter()
-            .max_by_key(|(_, count)| *count)
+            .max_by_key(|(name, count)| (*count, Reverse(vote::place(name, names))))
             .map(|(name, _)| name.clone())
     }
 
