@@ -8,7 +8,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use tickertape_broker::{
     log::{Isolation, LogConfig, LogDir, Origin, PartitionLog},
     metadata::store::Store,
-    wire::build::BatchBuilder,
+    wire::{build::BatchBuilder, compression::Compression},
 };
 use uuid::Uuid;
 
@@ -159,5 +159,99 @@ fn recovery(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, append, fetch, look_up_by_time, recovery);
+/// Lengths of the curve in MiB; `TICKERTAPE_BENCH_MIB_MAX=10240` goes on to 10 GiB.
+fn lengths() -> Vec<u64> {
+    let max = std::env::var("TICKERTAPE_BENCH_MIB_MAX").ok();
+    let max = max.and_then(|max| max.parse().ok()).unwrap_or(1024);
+    let all = [10, 100, 1024, 10 * 1024];
+    all.into_iter().filter(|mib| *mib <= max).collect()
+}
+
+/// Whether the cost depends on the log's length: append, fetch at the end and anywhere, look up by time.
+fn curve(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("curve");
+    let (dir, store) = (temporary(), Store::in_memory());
+    let log = open(dir.path(), &store, LogConfig::default());
+    let mut now_ms = NOW;
+    let batch = |now_ms: i64| {
+        let builder = BatchBuilder::new();
+        let add = |builder: BatchBuilder, n: i64| builder.record(now_ms + n, None, Some(&[b'x'; 1000]));
+        (0..16).fold(builder, add).build().unwrap_or_default()
+    };
+    for mib in lengths() {
+        while log.size_bytes() < mib << 20 {
+            drop(log.append(&batch(now_ms), Origin::Client, 0, now_ms));
+            now_ms += 16;
+        }
+        drop(log.checkpoint(now_ms));
+        let end = log.offsets().log_end_offset;
+        let mut at = 0;
+        let mut anywhere = move || {
+            at = (at + 1_000_003) % end;
+            at
+        };
+        let fetch = |offset| black_box(log.read(offset, 1 << 20, true, Isolation::ReadUncommitted).is_ok());
+        group.bench_function(BenchmarkId::new("fetch at the end", mib), |bencher| {
+            bencher.iter(|| fetch(end - 1))
+        });
+        group.bench_function(BenchmarkId::new("fetch anywhere", mib), |bencher| {
+            bencher.iter(|| fetch(anywhere()));
+        });
+        group.bench_function(BenchmarkId::new("look up by time", mib), |bencher| {
+            bencher.iter(|| black_box(log.offset_for_time(NOW + anywhere()).is_ok()));
+        });
+        // Last, as it makes the log longer.
+        let bytes = batch(now_ms);
+        group.bench_function(BenchmarkId::new("append 16 KiB", mib), |bencher| {
+            bencher.iter(|| black_box(log.append(&bytes, Origin::Client, 0, now_ms).is_ok()));
+        });
+    }
+    group.finish();
+}
+
+/// What walking the records of a batch costs, by their size and codec: the check and nothing else, as the append goes into a
+/// file that is in the page cache in any case.
+fn records(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("append 64 KiB of records");
+    for codec in Compression::ALL {
+        for size in [100, 1000] {
+            let dir = temporary();
+            let config = LogConfig {
+                retention_bytes: 256 << 20,
+                segment_bytes: 128 << 20,
+                file_delete_delay_ms: 0,
+                ..LogConfig::default()
+            };
+            let log = open(dir.path(), &Store::in_memory(), config);
+            let mut builder = BatchBuilder::new().compression(codec);
+            let mut value = vec![0; size];
+            for n in 0..64 * 1024 / size {
+                // Half of it compresses.
+                let mut seed = n as u64;
+                for byte in &mut value[..size / 2] {
+                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    *byte = seed.to_be_bytes()[0];
+                }
+                builder = builder.record(NOW + n as i64, None, Some(&value));
+            }
+            let batch = builder.build().unwrap_or_default();
+            group.throughput(Throughput::Bytes(64 * 1024));
+            let mut written = 0;
+            group.bench_function(BenchmarkId::new(codec.name(), size), |bencher| {
+                bencher.iter(|| {
+                    drop(black_box(log.append(&batch, Origin::Client, 0, NOW)));
+                    written += batch.len();
+                    if written > 512 << 20 {
+                        written = 0;
+                        drop(log.retain(NOW));
+                        drop(log.checkpoint(NOW));
+                    }
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, append, records, fetch, look_up_by_time, recovery, curve);
 criterion_main!(benches);
