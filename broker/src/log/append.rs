@@ -14,6 +14,7 @@ use super::{
     partition::{Inner, Writer},
     producers::{Marker, Verdict},
     segment::SegmentError,
+    space::Space,
     types::{Appended, Origin},
     validate::{Held, Rules, validate, validate_expanded},
 };
@@ -125,6 +126,9 @@ impl Inner {
 
     /// Writes a batch at the end of the last segment.
     fn write(&self, writer: &Writer, header: &BatchHeader, records: &[u8]) -> Result<(), AppendError> {
+        if self.dir.space.is_short() {
+            return Err(AppendError::DiskFull);
+        }
         let segment = &writer.active;
         let file = match segment.file(&self.dir) {
             Ok(file) => file,
@@ -138,11 +142,15 @@ impl Inner {
         let position = segment.size_bytes();
         segment.set_dirty();
         let Err(error) = file.write_at(&header.to_bytes(), records, position) else {
+            if Space::is_due(position, position + header.size_in_bytes() as u64) {
+                self.dir.look_at_room();
+            }
             return Ok(());
         };
         // A part of the batch may be in the file. Cut off, it leaves the log as it was.
         if is_full(&error) && file.set_size(position).is_ok() {
             tracing::warn!(log = self.name, "no space left on the disk");
+            self.dir.look_at_room();
             return Err(AppendError::DiskFull);
         }
         Err(AppendError::Offline(self.go_offline(format!(
@@ -165,6 +173,7 @@ impl Inner {
             tracing::warn!(log = self.name, %error, "cannot begin a segment");
             return Err(AppendError::Unwritten(error.to_string()));
         }
+        self.dir.look_at_room();
         self.names_dirty.store(true, Ordering::Release);
         let mut view = self.view.write();
         view.segments.push(Arc::clone(&segment));

@@ -16,6 +16,7 @@ use super::{
     disk::{Disk, LogFile, Open, os::OsDisk},
     error::LogError,
     partition::Inner,
+    space::Space,
     sync::Threads,
 };
 use crate::metadata::store::{Store, Tree};
@@ -47,6 +48,7 @@ pub struct LogDir {
     /// Whether names in the data directory itself have changed since it was synced.
     names_dirty: AtomicBool,
     threads: Threads,
+    pub(super) space: Space,
     /// Whether what follows on damage is kept.
     salvages: AtomicBool,
 }
@@ -84,9 +86,11 @@ impl LogDir {
             doomed: Mutex::default(),
             names_dirty: AtomicBool::new(false),
             threads: Threads::default(),
+            space: Space::default(),
             salvages: AtomicBool::new(false),
             disk,
         };
+        log_dir.look_at_room();
         // Topics that were deleted, and not yet from the disk when the process ended.
         for entry in log_dir.disk.list(dir).map_err(log_error("listing", dir))? {
             if entry.is_dir && entry.name.ends_with(DELETED_DIR) {
@@ -180,6 +184,11 @@ impl LogDir {
 
     pub(super) fn salvages(&self) -> bool {
         self.salvages.load(Ordering::Relaxed)
+    }
+
+    /// Looks how much room there is, and refuses records where it is little.
+    pub(super) fn look_at_room(&self) {
+        self.space.look(&*self.disk, &self.path);
     }
 
     pub(super) fn threads(&self) -> &Threads {

@@ -30,7 +30,7 @@
 //! | `kill -9` | is there | a batch whose write was cut is cut off; producers' sequences are as they were |
 //! | power loss | is there where its append waited for [`PartitionLog::synced`] (`flush.messages=1`) | the log is a prefix of what it was, by whole batches |
 //! | failed write or fsync | is there, unless the power goes too | that log is offline (`KAFKA_STORAGE_ERROR`), nothing that waits for a sync is acknowledged, nothing is repeated on the file, reads and the other logs go on; opening it again recovers by CRC, and writes anew into other files what was in doubt, as a later fsync says nothing about it |
-//! | full disk | is there | nothing partial is visible, reads go on, appends go on when there is space |
+//! | full disk | is there | nothing partial is visible, reads go on, appends go on when there is space; they stop a little early, as the metadata store needs room ([`space`]) |
 //! | a damaged byte | is never answered: clients check the CRC, and so does everything here that decodes | recovery cuts the last segment there; salvage ([`LogDir::salvage`]) keeps what comes after |
 //!
 //! Sizes, times and the rest follow Kafka's topic properties ([`LogConfig`]).
@@ -54,6 +54,7 @@ mod read;
 mod recovery;
 mod retention;
 mod segment;
+mod space;
 mod swap;
 mod sync;
 mod topic_id;

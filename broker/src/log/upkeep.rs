@@ -12,6 +12,7 @@ const EXPIRY_CHECK_MS: i64 = 600_000;
 impl LogDir {
     /// Writes checkpoints that are due, syncs by `flush.ms` and what grows no more, forgets producers, deletes files.
     pub fn keep(&self, now_ms: i64) {
+        self.look_at_room();
         for log in self.logs() {
             log.keep(now_ms);
         }

@@ -1,4 +1,7 @@
-//! Turns at flushing the store: whoever waits at the same time shares one flush.
+//! Turns at flushing the store: whoever waits at the same time shares one flush, and where nothing was written since the
+//! last one that succeeded, there is none.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -7,6 +10,9 @@ use tokio::sync::Notify;
 #[derive(Default)]
 pub(super) struct Flushes {
     state: Mutex<FlushState>,
+    /// Changes so far, and how many of them are durable.
+    written: AtomicU64,
+    durable: AtomicU64,
     /// Told when one ends.
     pub(super) ended: Notify,
 }
@@ -29,6 +35,22 @@ pub(super) enum Turn<'a> {
 }
 
 impl Flushes {
+    /// Something was written.
+    pub(super) fn note_write(&self) {
+        self.written.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The changes so far; `None` where all of them are durable.
+    pub(super) fn unflushed(&self) -> Option<u64> {
+        let written = self.written.load(Ordering::Acquire);
+        (self.durable.load(Ordering::Acquire) < written).then_some(written)
+    }
+
+    /// The first so many changes are durable.
+    pub(super) fn note_flushed(&self, written: u64) {
+        self.durable.fetch_max(written, Ordering::AcqRel);
+    }
+
     /// The first flush that covers what is written now.
     pub(super) fn next(&self) -> u64 {
         self.state.lock().started + 1

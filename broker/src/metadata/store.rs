@@ -154,6 +154,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`]: nothing is known about what was written since the last flush that succeeded.
     pub async fn flush(&self) -> Result<(), StoreError> {
+        if self.inner.flushes.unflushed().is_none() {
+            return Ok(());
+        }
         let wanted = self.inner.flushes.next();
         loop {
             // Made before looking, so that an end between the look and the wait is not missed.
@@ -162,6 +165,7 @@ impl Store {
                 Turn::Done => return Ok(()),
                 Turn::Wait => ended.await,
                 Turn::Lead(turn) => {
+                    let written = self.inner.flushes.unflushed();
                     let result = match &self.inner.backend {
                         Backend::Sled(db) => flush_aside(db.clone()).await,
                         Backend::Memory(database) => {
@@ -169,6 +173,9 @@ impl Store {
                             Ok(())
                         }
                     };
+                    if let (Ok(()), Some(written)) = (&result, written) {
+                        self.inner.flushes.note_flushed(written);
+                    }
                     turn.end(result.is_ok());
                     return Ok(result?);
                 }
@@ -181,10 +188,14 @@ impl Store {
     /// # Errors
     /// As [`Self::flush`].
     pub fn flush_blocking(&self) -> Result<(), StoreError> {
+        let Some(written) = self.inner.flushes.unflushed() else {
+            return Ok(());
+        };
         match &self.inner.backend {
             Backend::Sled(db) => db.flush().map(drop)?,
             Backend::Memory(database) => database.flush(),
         }
+        self.inner.flushes.note_flushed(written);
         Ok(())
     }
 
@@ -286,6 +297,7 @@ impl Tree {
             (Handle::Memory(name), Backend::Memory(database)) => database.apply(name, batch.changes),
             (Handle::Memory(_), Backend::Sled(_)) => {}
         }
+        self.store.inner.flushes.note_write();
         Ok(())
     }
 
@@ -477,6 +489,26 @@ mod tests {
             assert_eq!(found.unwrap(), vec![(b"a2".to_vec(), b"2".to_vec())]);
             assert_eq!(tree.last_at_most(b"b0").unwrap().unwrap().0, b"a2".to_vec());
             assert_eq!(tree.len(), 2);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_flushed_is_not_flushed_again() {
+        let dir = tempfile::tempdir().unwrap();
+        for store in [Store::open(dir.path()).unwrap(), Store::in_memory()] {
+            store.flush().await.unwrap();
+            let flushes = &store.inner.flushes;
+            assert_eq!(flushes.next(), 1, "nothing was written");
+            let tree = store.tree("t").unwrap();
+            tree.put(b"a", b"1").unwrap();
+            for _ in 0..3 {
+                store.flush().await.unwrap();
+            }
+            assert_eq!(flushes.next(), 2, "one flush was enough");
+            tree.put(b"a", b"2").unwrap();
+            assert!(flushes.unflushed().is_some());
+            store.flush_blocking().unwrap();
+            assert_eq!(flushes.unflushed(), None);
         }
     }
 

@@ -5,6 +5,7 @@
 mod clients;
 mod docs;
 mod fetching;
+mod full_disk;
 mod groups;
 mod groups_next;
 mod groups_wire;

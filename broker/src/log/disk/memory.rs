@@ -13,9 +13,9 @@ use std::{
     sync::Arc,
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
-use super::{DirEntry, Disk, DiskFile, Open};
+use super::{DirEntry, Disk, DiskFile, Open, Room};
 
 /// A kind of call that can be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +26,18 @@ pub enum Call {
     Write,
     /// Reading from one.
     Read,
-    /// Making one durable.
+    /// Making one, or the names in a directory, durable.
     Sync,
     /// Renaming one.
     Rename,
+    /// Removing one.
+    Remove,
+    /// Cutting one.
+    Resize,
+    /// Listing a directory, or asking for a size.
+    List,
+    /// Making a directory.
+    Create,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +135,12 @@ struct State {
     name_changes: Vec<NameChange>,
     boots: u8,
     faults: Vec<Fault>,
+    /// How many syncs of files there were, failed ones too.
+    syncs: usize,
+    /// Syncs wait.
+    held: bool,
+    /// How many do.
+    waiting: usize,
     /// How many more bytes fit, if that is bounded.
     free_bytes: Option<usize>,
 }
@@ -164,12 +178,33 @@ impl State {
 #[derive(Clone, Debug, Default)]
 pub struct MemoryDisk {
     state: Arc<Mutex<State>>,
+    released: Arc<Condvar>,
 }
 
 impl MemoryDisk {
     /// Lets a call of a kind fail, after `after` of them that do not.
     pub fn fail(&self, call: Call, after: usize, error: io::ErrorKind) {
         self.state.lock().faults.push(Fault { call, after, error });
+    }
+
+    /// How many times a file was made durable, or was to be.
+    #[must_use]
+    pub fn syncs(&self) -> usize {
+        self.state.lock().syncs
+    }
+
+    /// From now on syncs of files wait, or no longer.
+    pub fn hold_syncs(&self, held: bool) {
+        self.state.lock().held = held;
+        self.released.notify_all();
+    }
+
+    /// Returns when a sync waits.
+    pub fn wait_for_held_sync(&self) {
+        let mut state = self.state.lock();
+        while state.waiting == 0 {
+            self.released.wait(&mut state);
+        }
     }
 
     /// Takes back all faults that have not happened.
@@ -285,12 +320,14 @@ impl Disk for MemoryDisk {
         };
         Ok(Box::new(MemoryFile {
             state: Arc::clone(&self.state),
+            released: Arc::clone(&self.released),
             number,
         }))
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
+        state.fault(Call::Create)?;
         let mut missing: Vec<_> = path.ancestors().filter(|dir| state.node(dir).is_err()).collect();
         missing.reverse();
         for dir in missing {
@@ -301,6 +338,7 @@ impl Disk for MemoryDisk {
 
     fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         let state = &mut *self.state.lock();
+        state.fault(Call::List)?;
         state.node(path)?;
         let children = below(&state.names, path)
             .into_iter()
@@ -325,6 +363,7 @@ impl Disk for MemoryDisk {
 
     fn size_of(&self, path: &Path) -> io::Result<u64> {
         let mut state = self.state.lock();
+        state.fault(Call::List)?;
         match state.node(path)? {
             Node::File(number) => Ok(state.inode(number).live.len() as u64),
             Node::Dir => Ok(0),
@@ -341,6 +380,7 @@ impl Disk for MemoryDisk {
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
+        state.fault(Call::Remove)?;
         state.node(path)?;
         state.change_names(NameChange::Remove(path.to_path_buf()));
         Ok(())
@@ -359,6 +399,10 @@ impl Disk for MemoryDisk {
         Ok(())
     }
 
+    fn room(&self, _path: &Path) -> io::Result<Option<Room>> {
+        Ok(None)
+    }
+
     fn boot_id(&self) -> Option<[u8; 16]> {
         Some([self.state.lock().boots; 16])
     }
@@ -367,6 +411,7 @@ impl Disk for MemoryDisk {
 #[derive(Debug)]
 struct MemoryFile {
     state: Arc<Mutex<State>>,
+    released: Arc<Condvar>,
     number: u64,
 }
 
@@ -414,7 +459,15 @@ impl DiskFile for MemoryFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let state = &mut *self.state.lock();
+        let mut locked = self.state.lock();
+        locked.waiting += 1;
+        self.released.notify_all();
+        while locked.held {
+            self.released.wait(&mut locked);
+        }
+        locked.waiting -= 1;
+        let state = &mut *locked;
+        state.syncs += 1;
         let fault = state.fault(Call::Sync);
         let inode = state.inode(self.number);
         if fault.is_err() {
@@ -429,6 +482,7 @@ impl DiskFile for MemoryFile {
 
     fn set_size(&self, size_bytes: u64) -> io::Result<()> {
         let state = &mut *self.state.lock();
+        state.fault(Call::Resize)?;
         let size = usize::try_from(size_bytes).map_err(io::Error::other)?;
         self.change(state, Change::Size(size));
         Ok(())

@@ -41,6 +41,15 @@ pub enum Open {
     Create,
 }
 
+/// How much fits on a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// For this process, in bytes.
+    pub free_bytes: u64,
+    /// In all, in bytes.
+    pub total_bytes: u64,
+}
+
 /// Directories and files by path.
 pub trait Disk: Send + Sync + fmt::Debug {
     /// Opens a file for reading and writing.
@@ -83,6 +92,11 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// # Errors
     /// The disk's.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// How much fits where `path` is; `None` where that is not known.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn room(&self, path: &Path) -> io::Result<Option<Room>>;
     /// Something that is the same for as long as what was written and not synced is still there: it changes when the
     /// machine starts anew. `None` where that cannot be known.
     fn boot_id(&self) -> Option<[u8; 16]>;

@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use super::{DirEntry, Disk, DiskFile, Open};
+use super::{DirEntry, Disk, DiskFile, Open, Room};
 
 /// Real directories and files.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,6 +72,22 @@ impl Disk for OsDisk {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         File::open(path)?.sync_all()
+    }
+
+    fn room(&self, path: &Path) -> io::Result<Option<Room>> {
+        let path = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()).map_err(io::Error::other)?;
+        let mut found = std::mem::MaybeUninit::<libc::statvfs>::uninit();
+        // SAFETY: the path ends with a zero and outlives the call, which writes to `found` and nowhere else.
+        if unsafe { libc::statvfs(path.as_ptr(), found.as_mut_ptr()) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the call has succeeded, and so filled it in.
+        let found = unsafe { found.assume_init() };
+        let block = u64::from(found.f_frsize);
+        Ok(Some(Room {
+            free_bytes: u64::from(found.f_bavail).saturating_mul(block),
+            total_bytes: u64::from(found.f_blocks).saturating_mul(block),
+        }))
     }
 
     fn boot_id(&self) -> Option<[u8; 16]> {

@@ -482,6 +482,71 @@ async fn with_flush_messages_1_an_append_waits_for_its_sync() {
 }
 
 #[tokio::test]
+async fn one_sync_serves_all_who_wait_and_none_is_answered_before() {
+    const WAITING: usize = 50;
+    let world = World::in_memory();
+    let disk = world.memory.clone().unwrap();
+    let log = world.open(&LogConfig {
+        flush_messages: 1,
+        ..LogConfig::default()
+    });
+    append_values(&log, &["first"]);
+    disk.hold_syncs(true);
+    let mut first = std::pin::pin!(log.synced(1));
+    assert!(futures::poll!(&mut first).is_pending());
+    disk.wait_for_held_sync();
+    let before = disk.syncs();
+    // All of these come while a sync runs that may not see them.
+    let mut others: Vec<_> = (0..WAITING)
+        .map(|_| {
+            let appended = append(&log, &batch(NOW, &["other"])).unwrap();
+            assert!(appended.needs_sync);
+            Box::pin(log.synced(appended.last_offset + 1))
+        })
+        .collect();
+    for other in &mut others {
+        assert!(futures::poll!(other).is_pending());
+    }
+    assert!(futures::poll!(&mut first).is_pending());
+    assert_eq!((disk.syncs(), log.synced_offset()), (before, 0));
+    disk.hold_syncs(false);
+    first.await.unwrap();
+    for other in others {
+        other.await.unwrap();
+    }
+    let syncs = disk.syncs() - before;
+    assert!((2..=3).contains(&syncs), "{syncs} syncs for {WAITING} who waited");
+    disk.power_loss(0);
+    world.store.crash(0);
+    assert_eq!(all(&world.open(&LogConfig::default())).len(), WAITING + 1);
+}
+
+#[test]
+fn names_are_as_durable_as_what_is_in_the_files() {
+    // A power loss keeps what was synced, and of the rest what the seed says: with some of them nothing.
+    for seed in 0..40 {
+        let world = World::in_memory();
+        let log = world.open(&LogConfig {
+            segment_bytes: 300,
+            ..LogConfig::default()
+        });
+        for _ in 0..10 {
+            append_values(&log, &[&"x".repeat(60)]);
+        }
+        assert!(log.segments().len() > 4);
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(log.synced(10))
+            .unwrap();
+        drop(log);
+        world.memory.clone().unwrap().power_loss(seed);
+        world.store.crash(0);
+        assert_eq!(all(&world.open(&LogConfig::default())).len(), 10, "seed {seed}");
+    }
+}
+
+#[tokio::test]
 async fn a_failed_sync_takes_that_log_offline_and_is_not_repeated() {
     let world = World::in_memory();
     let dir = world.dir();

@@ -4,14 +4,29 @@
 //! byte for byte, less what retention, deletion and compaction may take. After a kill nothing acknowledged may be missing;
 //! after a power loss nothing that was synced, and what is there must be a prefix. The store may lose what it had not
 //! flushed each time. A failing case is printed, and kept beside the sources.
+//!
+//! The same vocabulary runs on the disk in memory, with all that can go wrong there, and on real files with a real store,
+//! where only kills and restarts can. Another test sees to it that every word does what it is there for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use proptest::{prelude::*, sample::select};
+use proptest::{prelude::*, sample::select, strategy::ValueTree};
 use tokio::runtime::Runtime;
 
 use super::*;
 use crate::log::{CleanupPolicy, disk::memory::Call};
+
+const CALLS: [Call; 9] = [
+    Call::Open,
+    Call::Write,
+    Call::Read,
+    Call::Sync,
+    Call::Rename,
+    Call::Remove,
+    Call::Resize,
+    Call::List,
+    Call::Create,
+];
 
 #[derive(Clone, Debug)]
 enum Action {
@@ -51,6 +66,11 @@ enum Action {
     },
     FlushStore,
     Restart,
+    /// Opening the log fails at a call, and then does not.
+    FailToOpen {
+        call: Call,
+        after: usize,
+    },
     Kill {
         store_kept: usize,
     },
@@ -61,6 +81,7 @@ enum Action {
     Fail {
         call: Call,
         after: usize,
+        full: bool,
     },
     DiskFull {
         free_bytes: usize,
@@ -68,7 +89,7 @@ enum Action {
 }
 
 fn action() -> impl Strategy<Value = Action> {
-    let calls = select(vec![Call::Open, Call::Write, Call::Read, Call::Sync, Call::Rename]);
+    let calls = || select(CALLS.to_vec());
     prop_oneof![
         12 => (1..5usize, 0..120usize, 0..50i64)
             .prop_map(|(records, bytes, later_ms)| Action::Append { records, bytes, later_ms }),
@@ -86,7 +107,8 @@ fn action() -> impl Strategy<Value = Action> {
         2 => Just(Action::Restart),
         3 => (0..5usize).prop_map(|store_kept| Action::Kill { store_kept }),
         3 => (0..5usize, any::<u64>()).prop_map(|(store_kept, seed)| Action::PowerLoss { store_kept, seed }),
-        1 => (calls, 0..6usize).prop_map(|(call, after)| Action::Fail { call, after }),
+        2 => (calls(), 0..6usize, any::<bool>()).prop_map(|(call, after, full)| Action::Fail { call, after, full }),
+        2 => (calls(), 0..12usize).prop_map(|(call, after)| Action::FailToOpen { call, after }),
         1 => (0..300usize).prop_map(|free_bytes| Action::DiskFull { free_bytes }),
     ]
 }
@@ -109,7 +131,10 @@ struct Sent {
 
 struct Run {
     world: World,
-    memory: MemoryDisk,
+    /// `None` for real files.
+    memory: Option<MemoryDisk>,
+    /// How often each word of the vocabulary did what it is there for.
+    spoken: BTreeMap<&'static str, usize>,
     runtime: Runtime,
     config: LogConfig,
     dir: Arc<LogDir>,
@@ -127,8 +152,13 @@ struct Run {
 }
 
 impl Run {
-    fn new(compact: bool) -> Self {
-        let world = World::in_memory();
+    fn new(compact: bool, flush: bool) -> Self {
+        Self::on(World::in_memory(), compact, flush)
+    }
+
+    fn on(mut world: World, compact: bool, flush: bool) -> Self {
+        // So that files are opened again and again.
+        world.open_files_max = 1;
         let config = LogConfig {
             cleanup_policy: CleanupPolicy {
                 delete: !compact,
@@ -139,6 +169,7 @@ impl Run {
             retention_ms: 2_000,
             retention_bytes: if compact { -1 } else { 6_000 },
             min_cleanable_dirty_ratio: 0.01,
+            flush_messages: if flush { 1 } else { i64::MAX },
             flush_ms: 15_000,
             file_delete_delay_ms: 1_000,
             ..LogConfig::default()
@@ -146,7 +177,8 @@ impl Run {
         let dir = world.dir();
         let log = world.open_partition(&dir, 0, &config);
         Self {
-            memory: world.memory.clone().unwrap(),
+            memory: world.memory.clone(),
+            spoken: BTreeMap::new(),
             runtime: tokio::runtime::Builder::new_current_thread().build().unwrap(),
             world,
             config,
@@ -177,19 +209,30 @@ impl Run {
             Action::Produce { producer, again } => self.produce(producer, again),
             Action::Fetch { from, max_bytes } => self.fetch(self.at(from), max_bytes),
             Action::ListByTime { time } => self.list_by_time(NOW + ((self.now_ms - NOW) as f64 * time) as i64),
-            Action::Roll => drop(self.log.roll(self.now_ms)),
+            Action::Roll => {
+                let segments = self.log.segments().len();
+                drop(self.log.roll(self.now_ms));
+                self.say("roll", self.log.segments().len() > segments);
+            }
             Action::Retain { later_ms } => {
                 self.now_ms += later_ms;
-                drop(self.log.retain(self.now_ms));
+                let gone = self.log.retain(self.now_ms).unwrap_or(0);
+                self.say("retain", gone > 0);
                 self.start_moved();
             }
             Action::Compact { later_ms } => {
                 self.now_ms += later_ms;
-                drop(self.log.compact(self.now_ms, 1 << 16));
+                let compacted = self.log.compact(self.now_ms, 30 * 24).ok().flatten();
+                self.say(
+                    "compact",
+                    compacted.is_some_and(|done| done.bytes_after < done.bytes_before),
+                );
             }
             Action::DeleteRecords { before, flush } => {
                 if self.log.delete_records(self.at(before)).is_ok() {
+                    let start = self.log_start;
                     self.start_moved();
+                    self.say("delete records", self.log_start > start);
                     if flush {
                         self.flush_store();
                     }
@@ -197,7 +240,9 @@ impl Run {
             }
             Action::Sync => {
                 let end = self.log_end;
-                if self.runtime.block_on(self.log.synced(end)).is_ok() {
+                let synced = self.runtime.block_on(self.log.synced(end)).is_ok();
+                self.say("sync", synced && end > self.synced);
+                if synced {
                     self.synced = self.synced.max(end);
                 }
             }
@@ -214,26 +259,77 @@ impl Run {
                     self.synced = self.log_end;
                     self.flush_store();
                 }
+                self.say("restart", closed);
                 self.reopen();
             }
             Action::Kill { store_kept } => {
                 self.world.store.crash(store_kept);
+                self.say("kill", true);
                 self.reopen();
             }
+            Action::FailToOpen { call, after } => {
+                self.heal();
+                self.world.store.crash(0);
+                if let Some(memory) = &self.memory {
+                    memory.fail(call, after, std::io::ErrorKind::Other);
+                    let config = Arc::new(self.config.clone());
+                    let dir = LogDir::on_disk(&self.world.path, &self.world.store, Arc::clone(&self.world.disk), 100);
+                    let opened =
+                        dir.and_then(|dir| PartitionLog::open(&dir, TOPIC, Uuid::from_u128(7), 0, config, self.now_ms));
+                    self.say("fail to open", opened.is_err());
+                }
+                self.reopen();
+            }
+            _ => self.disaster(action),
+        }
+    }
+
+    /// What real files cannot be made to do.
+    fn disaster(&mut self, action: &Action) {
+        let Some(memory) = self.memory.clone() else { return };
+        match *action {
             Action::PowerLoss { store_kept, seed } => {
-                self.memory.power_loss(seed);
+                memory.power_loss(seed);
                 self.world.store.crash(store_kept);
                 self.lose_power();
             }
-            Action::Fail { call, after } => {
-                self.memory.fail(call, after, std::io::ErrorKind::Other);
+            Action::Fail { call, after, full } => {
+                let kind = if full {
+                    std::io::ErrorKind::StorageFull
+                } else {
+                    std::io::ErrorKind::Other
+                };
+                memory.fail(call, after, kind);
                 self.faulty = true;
             }
             Action::DiskFull { free_bytes } => {
-                self.memory.set_free_bytes(Some(free_bytes));
+                memory.set_free_bytes(Some(free_bytes));
                 self.faulty = true;
             }
+            _ => {}
         }
+    }
+
+    fn all(&mut self, actions: &[Action]) {
+        for action in actions {
+            self.act(action);
+            self.check();
+        }
+        self.act(&Action::Kill { store_kept: 1 });
+        self.check();
+    }
+
+    /// A word was said, and did or did not do what it is there for.
+    fn say(&mut self, word: &'static str, did: bool) {
+        *self.spoken.entry(word).or_default() += usize::from(did);
+    }
+
+    fn heal(&mut self) {
+        if let Some(memory) = &self.memory {
+            memory.heal();
+            memory.set_free_bytes(None);
+        }
+        self.faulty = false;
     }
 
     /// An offset in the log, or its end.
@@ -263,9 +359,16 @@ impl Run {
             Ok(appended) => appended,
             Err(error) => {
                 assert!(self.faulty, "{error}");
+                let word = match error {
+                    AppendError::DiskFull => "disk full",
+                    AppendError::Offline(_) => "offline",
+                    _ => "unwritten",
+                };
+                self.say(word, true);
                 return false;
             }
         };
+        self.say("append", true);
         assert!(!appended.duplicate);
         assert_eq!(appended.base_offset, self.log_end);
         let batch = Batches::new(bytes).next().unwrap().unwrap();
@@ -282,6 +385,12 @@ impl Run {
             });
         }
         self.log_end = appended.last_offset + 1;
+        assert_eq!(appended.needs_sync, self.config.flush_messages == 1);
+        // Only then it is acknowledged, and must survive whatever comes.
+        if appended.needs_sync && self.runtime.block_on(self.log.synced(self.log_end)).is_ok() {
+            self.say("acknowledge", true);
+            self.synced = self.synced.max(self.log_end);
+        }
         if let Some((id, sequence)) = producer {
             let sent = Sent {
                 sequence,
@@ -297,7 +406,10 @@ impl Run {
         let last = self.producers.get(&id).and_then(|sent| sent.last()).cloned();
         if let Some(last) = last.clone().filter(|last| again && last.offset >= self.log_start) {
             match self.log.append(&last.bytes, Origin::Client, 0, self.now_ms) {
-                Ok(appended) => assert_eq!((appended.duplicate, appended.base_offset), (true, last.offset)),
+                Ok(appended) => {
+                    self.say("duplicate", true);
+                    assert_eq!((appended.duplicate, appended.base_offset), (true, last.offset));
+                }
                 Err(error) => assert!(self.faulty, "{error}"),
             }
             return;
@@ -307,7 +419,7 @@ impl Run {
         self.append(&batch, Some((id, sequence)));
     }
 
-    fn fetch(&self, from: i64, max_bytes: usize) {
+    fn fetch(&mut self, from: i64, max_bytes: usize) {
         let read = match self.log.read(from, max_bytes, true, Isolation::ReadUncommitted) {
             Ok(read) => read,
             Err(error) => return assert!(self.faulty, "{error}"),
@@ -318,16 +430,18 @@ impl Run {
         let Ok(bytes) = chunk.read() else {
             return assert!(self.faulty);
         };
+        self.say("fetch", true);
         let first = Batches::new(&bytes).next().unwrap().unwrap();
         assert!(first.header.last_offset() >= from);
         assert!(bytes.len() <= max_bytes || first.bytes.len() == bytes.len());
     }
 
-    fn list_by_time(&self, timestamp_ms: i64) {
+    fn list_by_time(&mut self, timestamp_ms: i64) {
         let found = match self.log.offset_for_time(timestamp_ms) {
             Ok(found) => found.map(|found| (found.offset, found.timestamp_ms)),
             Err(error) => return assert!(self.faulty, "{error}"),
         };
+        self.say("list by time", found.is_some());
         let readable = self.entries.iter().filter(|entry| entry.offset >= self.log_start);
         let mut later = readable.filter(|entry| entry.timestamp_ms >= timestamp_ms);
         if self.config.cleanup_policy.compact {
@@ -350,9 +464,7 @@ impl Run {
     }
 
     fn reopen(&mut self) {
-        self.memory.heal();
-        self.memory.set_free_bytes(None);
-        self.faulty = false;
+        self.heal();
         self.dir = self.world.dir();
         self.log = self.world.open_partition(&self.dir, 0, &self.config);
         let start = self.log.offsets().log_start_offset;
@@ -373,6 +485,8 @@ impl Run {
             self.synced,
             self.log_end
         );
+        self.say("power loss", true);
+        self.say("power loss that cost records", end < self.log_end);
         self.log_end = end;
         self.entries.retain(|entry| entry.offset < end);
         for sent in self.producers.values_mut() {
@@ -417,13 +531,64 @@ impl Run {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
     #[test]
-    fn the_log_agrees_with_its_model(compact in any::<bool>(), actions in prop::collection::vec(action(), 1..80)) {
-        let mut run = Run::new(compact);
-        for action in &actions {
-            run.act(action);
-            run.check();
+    fn the_log_agrees_with_its_model(
+        compact in any::<bool>(),
+        flush in any::<bool>(),
+        actions in prop::collection::vec(action(), 1..80),
+    ) {
+        Run::new(compact, flush).all(&actions);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #[test]
+    fn real_files_agree_with_the_model(
+        compact in any::<bool>(),
+        flush in any::<bool>(),
+        actions in prop::collection::vec(action(), 1..60),
+    ) {
+        let mut world = World::on_disk();
+        world.store = Store::open(&world.path).unwrap();
+        Run::on(world, compact, flush).all(&actions);
+    }
+}
+
+#[test]
+fn every_word_does_what_it_is_there_for() {
+    let strategy = (any::<bool>(), any::<bool>(), prop::collection::vec(action(), 80));
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut spoken = BTreeMap::new();
+    for _ in 0..100 {
+        let (compact, flush, actions) = strategy.new_tree(&mut runner).unwrap().current();
+        let mut run = Run::new(compact, flush);
+        run.all(&actions);
+        for (word, count) in run.spoken {
+            *spoken.entry(word).or_insert(0) += count;
         }
-        run.act(&Action::Kill { store_kept: 1 });
-        run.check();
+    }
+    println!("{spoken:?}");
+    let words = [
+        "append",
+        "acknowledge",
+        "duplicate",
+        "fetch",
+        "list by time",
+        "roll",
+        "retain",
+        "compact",
+        "delete records",
+        "sync",
+        "restart",
+        "kill",
+        "power loss",
+        "power loss that cost records",
+        "fail to open",
+        "disk full",
+        "offline",
+        "unwritten",
+    ];
+    for word in words {
+        assert!(spoken.get(word).is_some_and(|count| *count > 0), "{word}: {spoken:?}");
     }
 }
