@@ -4,11 +4,15 @@
 //! per byte is the broker's and not the client's, which shares the machine. Figures of one run are comparable with each other;
 //! between runs compare ratios.
 
+mod connections;
 mod latency;
 mod process;
+mod raw;
+mod start;
 mod throughput;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -25,7 +29,9 @@ use process::Process;
 const EXAMPLES: &str = "Examples:
   tickertape broker --listen 127.0.0.1:9092 &
   tickertape bench --pid $! --size 100 --size 1024
-  tickertape bench -b kafka:9092 --codec lz4 --partitions 12 --acks 1 --json";
+  tickertape bench -b kafka:9092 --codec lz4 --partitions 12 --acks 1 --json
+  tickertape bench --only start --broker-binary tickertape-broker
+  tickertape bench --only connections --connections 1000 --size 1024";
 
 /// Measure produce, consume and latency against any Kafka.
 #[derive(Args)]
@@ -52,9 +58,15 @@ pub(crate) struct BenchOptions {
     /// Messages of the latency run, one in flight.
     #[arg(long, value_name = "N", default_value_t = 5000)]
     latency_messages: u32,
-    /// What to measure; repeatable. Without it, all.
+    /// What to measure; repeatable. Without it, produce, consume and latency.
     #[arg(long, value_enum)]
     only: Vec<Measure>,
+    /// Connections beside those that are measured, for `--only connections`.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    connections: usize,
+    /// The broker that `--only start` starts, instead of this program's own.
+    #[arg(long, value_name = "PATH")]
+    broker_binary: Option<PathBuf>,
     /// The broker's process, whose CPU time and memory are read from /proc.
     #[arg(long, value_name = "PID")]
     pid: Option<u32>,
@@ -75,11 +87,28 @@ enum Measure {
     Consume,
     /// One message in flight.
     Latency,
+    /// Throughput beside many connections, ten of which read slowly, against throughput alone.
+    Connections,
+    /// From nothing to the first acknowledged message. Starts brokers of its own.
+    Start,
 }
 
 impl BenchOptions {
     fn wants(&self, measure: Measure) -> bool {
-        self.only.is_empty() || self.only.contains(&measure)
+        match self.only.as_slice() {
+            [] => matches!(measure, Measure::Produce | Measure::Consume | Measure::Latency),
+            only => only.contains(&measure),
+        }
+    }
+
+    /// Prints one measurement.
+    fn print(&self, figures: &(impl fmt::Display + Serialize)) -> anyhow::Result<()> {
+        if self.json {
+            println!("{}", serde_json::to_string(figures)?);
+        } else {
+            println!("{figures}");
+        }
+        Ok(())
     }
 }
 
@@ -134,7 +163,20 @@ impl fmt::Display for Figures {
 
 /// Runs the measurements and prints a line for each.
 pub(crate) async fn run(options: BenchOptions, shutdown: CancellationToken) -> anyhow::Result<ExitCode> {
-    tickertape_client::wait_for_broker(&options.kafka, &shutdown).await?;
+    if options.wants(Measure::Start) {
+        let starts = tokio::task::block_in_place(|| {
+            options.print(&start::in_process()?)?;
+            options.print(&start::process(options.broker_binary.as_deref())?)
+        });
+        starts?;
+        if options.only == [Measure::Start] {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    let Some(cluster) = tickertape_client::wait_for_broker(&options.kafka, &shutdown).await? else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let address = cluster.brokers.first().context("the cluster names no broker")?;
     let process = options.pid.map(Process::open).transpose()?;
     let admin: AdminClient<DefaultClientContext> = options.kafka.client_config(&[])?.create()?;
     let admin_options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
@@ -147,7 +189,14 @@ pub(crate) async fn run(options: BenchOptions, shutdown: CancellationToken) -> a
         for created in admin.create_topics([&new], &admin_options).await? {
             created.map_err(|(name, code)| anyhow::anyhow!("cannot create topic `{name}`: {code}"))?;
         }
-        let measured = tokio::task::block_in_place(|| measure(&options, &topic, size_bytes, process.as_ref()));
+        let bench = Bench {
+            options: &options,
+            address,
+            topic: &topic,
+            size_bytes,
+            process: process.as_ref(),
+        };
+        let measured = tokio::task::block_in_place(|| bench.run());
         admin
             .delete_topics(&[&topic], &admin_options)
             .await
@@ -157,60 +206,87 @@ pub(crate) async fn run(options: BenchOptions, shutdown: CancellationToken) -> a
     Ok(ExitCode::SUCCESS)
 }
 
-fn measure(options: &BenchOptions, topic: &str, size_bytes: usize, process: Option<&Process>) -> anyhow::Result<()> {
-    let messages = (options.megabytes * 1_000_000 / size_bytes.max(1) as u64).max(1);
-    let print = |figures: Figures| -> anyhow::Result<()> {
-        if options.json {
-            println!("{}", serde_json::to_string(&figures)?);
-        } else {
-            println!("{figures}");
+/// The measurements of one message size.
+struct Bench<'a> {
+    options: &'a BenchOptions,
+    address: &'a str,
+    topic: &'a str,
+    size_bytes: usize,
+    process: Option<&'a Process>,
+}
+
+impl Bench<'_> {
+    fn run(&self) -> anyhow::Result<()> {
+        let Self {
+            options,
+            address,
+            topic,
+            size_bytes,
+            process,
+        } = *self;
+        let messages = (options.megabytes * 1_000_000 / size_bytes.max(1) as u64).max(1);
+        if options.wants(Measure::Produce) || options.wants(Measure::Consume) {
+            // The first connection, the first segment and the first pages are not what is measured.
+            let warm_up = messages / 20 + 1;
+            throughput::produce(options, topic, size_bytes, warm_up)?;
+            self.produce(messages)?;
+            if options.wants(Measure::Consume) {
+                self.consume(messages + warm_up)?;
+            }
+        }
+        if options.wants(Measure::Latency) {
+            self.latency()?;
+        }
+        if options.wants(Measure::Connections) {
+            options.print(&connections::measure(
+                options, address, topic, size_bytes, messages, process,
+            )?)?;
         }
         Ok(())
-    };
-    let producing = options.wants(Measure::Produce) || options.wants(Measure::Consume);
-    if producing {
-        // The first connection, the first segment and the first pages are not what is measured.
-        throughput::produce(options, topic, size_bytes, messages / 20 + 1)?;
-        let (seconds, broker) = process::around(process, || throughput::produce(options, topic, size_bytes, messages))?;
-        if options.wants(Measure::Produce) {
-            print(Figures {
-                measure: Measure::Produce,
-                size_bytes,
-                messages,
-                seconds,
-                latency_ms: None,
-                broker,
-            })?;
-        }
     }
-    if options.wants(Measure::Consume) {
-        let messages = messages + messages / 20 + 1;
-        let (seconds, broker) = process::around(process, || throughput::consume(options, topic, messages))?;
-        print(Figures {
-            measure: Measure::Consume,
-            size_bytes,
+
+    fn produce(&self, messages: u64) -> anyhow::Result<()> {
+        let work = || throughput::produce(self.options, self.topic, self.size_bytes, messages);
+        let (seconds, broker) = process::around(self.process, work)?;
+        if !self.options.wants(Measure::Produce) {
+            return Ok(());
+        }
+        self.options.print(&Figures {
+            measure: Measure::Produce,
+            size_bytes: self.size_bytes,
             messages,
             seconds,
             latency_ms: None,
             broker,
-        })?;
+        })
     }
-    if options.wants(Measure::Latency) {
-        let mut latencies = Vec::new();
-        let (seconds, broker) = process::around(process, || {
-            latencies = latency::one_in_flight(options, topic, size_bytes)?;
-            Ok(())
-        })?;
-        let messages = latencies.len() as u64;
-        let latency_ms = latency::Percentiles::of(latencies);
-        print(Figures {
-            measure: Measure::Latency,
-            size_bytes,
+
+    fn consume(&self, messages: u64) -> anyhow::Result<()> {
+        let work = || throughput::consume(self.options, self.topic, messages);
+        let (seconds, broker) = process::around(self.process, work)?;
+        self.options.print(&Figures {
+            measure: Measure::Consume,
+            size_bytes: self.size_bytes,
             messages,
             seconds,
-            latency_ms,
+            latency_ms: None,
             broker,
-        })?;
+        })
     }
-    Ok(())
+
+    fn latency(&self) -> anyhow::Result<()> {
+        let mut latencies = Vec::new();
+        let (seconds, broker) = process::around(self.process, || {
+            latencies = latency::one_in_flight(self.options, self.topic, self.size_bytes)?;
+            Ok(())
+        })?;
+        self.options.print(&Figures {
+            measure: Measure::Latency,
+            size_bytes: self.size_bytes,
+            messages: latencies.len() as u64,
+            seconds,
+            latency_ms: latency::Percentiles::of(latencies),
+            broker,
+        })
+    }
 }
