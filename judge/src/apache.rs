@@ -154,10 +154,12 @@ impl Builder {
         let status = formatting.wait()?;
         drop(pipe);
         anyhow::ensure!(status.success(), "formatting its directory: {status}");
+        let started = Instant::now();
         let mut child = java(&["kafka.Kafka", config]).stdin(Stdio::piped()).spawn()?;
         let pipe = child.stdin.take();
         let mut kafka = ApacheKafka {
             child,
+            started,
             pipe,
             dir: dir.to_owned(),
             addresses,
@@ -227,6 +229,7 @@ const CLUSTER_ID: &str = "dGlja2VydGFwZS1qdWRnZQ";
 #[derive(Debug)]
 pub struct ApacheKafka {
     child: Child,
+    started: Instant,
     /// Closed, it ends Apache Kafka.
     pipe: Option<ChildStdin>,
     dir: PathBuf,
@@ -296,6 +299,12 @@ impl ApacheKafka {
     /// It cannot be written to.
     pub fn keep(&self) -> std::io::Result<()> {
         File::create(self.dir.join(KEEP)).map(drop)
+    }
+
+    /// When its process was started; its directory was formatted by then.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
     }
 
     /// The process of the Java machine, where the system tells (Linux).

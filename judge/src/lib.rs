@@ -4,11 +4,13 @@
 //! - [`value`] turns JSON trees into any message of any version and back, by the broker's table of shapes
 //! - [`client`] asks one broker over a raw connection
 //! - [`compare`] finds every place where two answers differ, but for what [`lists`] allows
+//! - [`bench`] measures both, and writes docs/benchmarks.md
 //! - [`cases`] is what is asked, one file per API; [`run`] asks it in every version; [`report`] says what came out
 //!
 //! It knows the table of shapes, and running brokers through their sockets; nothing of how the broker works.
 
 pub mod apache;
+pub mod bench;
 pub mod both;
 pub mod cases;
 pub mod client;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tickertape_judge::apache::ApacheKafka;
+use tickertape_judge::bench;
 use tickertape_judge::both::Both;
 use tickertape_judge::run::Runner;
 use tickertape_judge::{cases, report};
@@ -27,6 +28,8 @@ enum Command {
         #[arg(long, default_value = "")]
         case: String,
     },
+    /// Measure both in turn, and write docs/benchmarks.md
+    Bench(bench::Options),
     /// Start Apache Kafka as the tests do, and print where it listens; Ctrl-C ends it
     Kafka {
         /// Port to listen on; 0 takes a free one
@@ -46,6 +49,7 @@ fn property(text: &str) -> Result<(String, String), String> {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Requests { api, case } => requests(&api, &case),
+        Command::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Kafka { port, properties } => kafka(port, &properties),
     };
     match outcome {

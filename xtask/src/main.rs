@@ -2,6 +2,8 @@
 //!
 //! Each command is a module of its own. Nothing here is part of what users run.
 
+mod bench;
+mod deploy;
 mod kafka_libs;
 mod shapes;
 
@@ -24,6 +26,14 @@ enum Task {
     Shapes(shapes::Options),
     /// Write the generated pages of docs/ anew
     Docs,
+    /// Measure ours beside Apache Kafka, and write docs/benchmarks.md
+    Bench(bench::Options),
+    /// Put the files of deploy/ into CloudFormation's template anew
+    Deploy {
+        /// Write nothing: fail if the template has other files
+        #[arg(long)]
+        check: bool,
+    },
     /// Fetch Apache Kafka's jars by Maven into the cache, and print their directory
     KafkaLibs,
     /// Start Apache Kafka as the tests do, until Ctrl-C
@@ -38,6 +48,8 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().task {
         Task::Shapes(options) => shapes::run(&options),
         Task::Docs => docs(),
+        Task::Bench(options) => bench::run(&options),
+        Task::Deploy { check } => deploy::run(check),
         Task::KafkaLibs => kafka_libs::run(),
         Task::Kafka { arguments } => judge("kafka", &arguments),
     };
