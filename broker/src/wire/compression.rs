@@ -122,8 +122,8 @@ pub fn decompress(codec: Compression, bytes: &[u8], limit_bytes: usize) -> Resul
     }
 }
 
-/// A reader that expands `bytes` as it is read. It stops nowhere: whoever reads counts. `limit_bytes` bounds what snappy,
-/// whose blocks are expanded at once, and zstd's window may take.
+/// A reader that expands `bytes` as it is read. It stops nowhere: whoever reads counts. `limit_bytes` bounds what a block of
+/// snappy, which is expanded at once, and zstd's window may take.
 pub fn expanding<'a>(
     codec: Compression,
     bytes: &'a [u8],
@@ -133,6 +133,12 @@ pub fn expanding<'a>(
         _ if bytes.is_empty() => Box::new(std::io::Cursor::new(decompress(codec, bytes, limit_bytes)?)),
         Compression::None => Box::new(bytes),
         Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
+        Compression::Snappy if bytes.starts_with(&XERIAL_MAGIC) => Box::new(XerialReader {
+            rest: bytes,
+            block: Vec::new(),
+            at: 0,
+            limit_bytes,
+        }),
         Compression::Snappy => Box::new(std::io::Cursor::new(decompress(codec, bytes, limit_bytes)?)),
         Compression::Lz4 => Box::new(FrameDecoder::new(bytes)),
         Compression::Zstd => Box::new(zstd_decoder(bytes, limit_bytes)?),
@@ -205,22 +211,55 @@ fn read_all(
 }
 
 fn xerial(bytes: &[u8], limit_bytes: usize) -> Result<Vec<u8>, CompressionError> {
-    let cut = || corrupt(Compression::Snappy, &"the stream is cut off");
-    let mut rest = bytes.get(XERIAL_HEADER_LEN..).ok_or_else(cut)?;
+    let mut rest = bytes;
     let mut out = Vec::new();
-    while !rest.is_empty() {
-        // Streams may be concatenated.
-        if rest.starts_with(&XERIAL_MAGIC) {
-            rest = rest.get(XERIAL_HEADER_LEN..).ok_or_else(cut)?;
-            continue;
-        }
-        let (length, after) = rest.split_first_chunk::<4>().ok_or_else(cut)?;
-        let length = u32::from_be_bytes(*length) as usize;
-        let (block, after) = after.split_at_checked(length).ok_or_else(cut)?;
+    while let Some(block) = xerial_block(&mut rest)? {
         snappy_block(block, limit_bytes, &mut out)?;
-        rest = after;
     }
     Ok(out)
+}
+
+/// The next block of xerial's stream; `None` at its end.
+fn xerial_block<'a>(rest: &mut &'a [u8]) -> Result<Option<&'a [u8]>, CompressionError> {
+    let cut = || corrupt(Compression::Snappy, &"the stream is cut off");
+    // Streams may be concatenated.
+    while rest.starts_with(&XERIAL_MAGIC) {
+        *rest = rest.get(XERIAL_HEADER_LEN..).ok_or_else(cut)?;
+    }
+    if rest.is_empty() {
+        return Ok(None);
+    }
+    let (length, after) = rest.split_first_chunk::<4>().ok_or_else(cut)?;
+    let length = u32::from_be_bytes(*length) as usize;
+    let (block, after) = after.split_at_checked(length).ok_or_else(cut)?;
+    *rest = after;
+    Ok(Some(block))
+}
+
+/// Expands xerial's stream block by block.
+struct XerialReader<'a> {
+    rest: &'a [u8],
+    block: Vec<u8>,
+    at: usize,
+    /// Of one block.
+    limit_bytes: usize,
+}
+
+impl Read for XerialReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.at == self.block.len() {
+            let Some(block) = xerial_block(&mut self.rest).map_err(std::io::Error::other)? else {
+                return Ok(0);
+            };
+            self.block.clear();
+            self.at = 0;
+            snappy_block(block, self.limit_bytes, &mut self.block).map_err(std::io::Error::other)?;
+        }
+        let len = buffer.len().min(self.block.len() - self.at);
+        buffer[..len].copy_from_slice(&self.block[self.at..self.at + len]);
+        self.at += len;
+        Ok(len)
+    }
 }
 
 /// Expands one raw block and appends it.
