@@ -199,12 +199,14 @@ impl MemoryDisk {
         self.released.notify_all();
     }
 
-    /// Returns when a sync waits.
-    pub fn wait_for_held_sync(&self) {
+    /// Returns when a sync waits; says whether one came within `patience`.
+    #[must_use]
+    pub fn wait_for_held_sync(&self, patience: std::time::Duration) -> bool {
         let mut state = self.state.lock();
-        while state.waiting == 0 {
-            self.released.wait(&mut state);
-        }
+        let waited = self
+            .released
+            .wait_while_for(&mut state, |state| state.waiting == 0, patience);
+        !waited.timed_out()
     }
 
     /// Takes back all faults that have not happened.

@@ -494,7 +494,10 @@ async fn one_sync_serves_all_who_wait_and_none_is_answered_before() {
     disk.hold_syncs(true);
     let mut first = std::pin::pin!(log.synced(1));
     assert!(futures::poll!(&mut first).is_pending());
-    disk.wait_for_held_sync();
+    assert!(
+        disk.wait_for_held_sync(std::time::Duration::from_secs(30)),
+        "no sync came"
+    );
     let before = disk.syncs();
     // All of these come while a sync runs that may not see them.
     let mut others: Vec<_> = (0..WAITING)
