@@ -150,6 +150,9 @@ pub enum ReadError {
     /// The log is offline for good: it was removed, or its disk failed.
     #[error("the log is offline: {0}")]
     Offline(String),
+    /// Records are only deleted where the cleanup policy deletes.
+    #[error("the cleanup policy keeps records that are not replaced")]
+    Policy,
     /// The disk could not be read.
     #[error("{action} {}: {source}", path.display())]
     Io {
@@ -174,6 +177,7 @@ impl ReadError {
     pub fn response_error(&self) -> ResponseError {
         match self {
             Self::OutOfRange { .. } => ResponseError::OffsetOutOfRange,
+            Self::Policy => ResponseError::PolicyViolation,
             Self::Corrupt(_) => ResponseError::CorruptMessage,
             Self::Offline(_) | Self::Io { .. } | Self::Store(_) => ResponseError::KafkaStorageError,
         }

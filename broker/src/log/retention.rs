@@ -174,6 +174,9 @@ impl Inner {
         if let Some(reason) = self.offline.get() {
             return Err(ReadError::Offline(reason.clone()));
         }
+        if !self.config().cleanup_policy.delete {
+            return Err(ReadError::Policy);
+        }
         let start = {
             let mut view = self.view.write();
             let offsets = view.offsets();
