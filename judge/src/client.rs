@@ -87,6 +87,14 @@ impl TopicIds for KnownTopics {
     }
 }
 
+/// A request that was sent and whose answer is still to be taken.
+#[derive(Debug)]
+pub struct Ticket {
+    response: &'static Message,
+    version: i16,
+    correlation_id: i32,
+}
+
 /// A connection, opened anew after the broker has closed it.
 #[derive(Debug)]
 pub struct Client {
@@ -118,6 +126,12 @@ impl Client {
     pub fn with_client_id(mut self, client_id: &str) -> Self {
         client_id.clone_into(&mut self.client_id);
         self
+    }
+
+    /// `host:port`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Sends a request, by the API's name, and waits for what the broker does.
@@ -174,6 +188,47 @@ impl Client {
             Answer::Message(_) => Ok(answer),
             _ => Ok(Answer::Closed),
         }
+    }
+
+    /// Sends a body whose answer is taken later, by [`Self::finish`] or [`Self::poll`].
+    ///
+    /// # Errors
+    /// The connection breaks.
+    pub fn start(&mut self, api: &str, version: i16, body: &[u8]) -> anyhow::Result<Ticket> {
+        let (request, response) = shapes_of(api)?;
+        Ok(Ticket {
+            response,
+            version,
+            correlation_id: self.send(request, version, body)?,
+        })
+    }
+
+    /// Waits for the answer to what was started.
+    ///
+    /// # Errors
+    /// The connection breaks; the answer does not follow its shape.
+    pub fn finish(&mut self, ticket: &Ticket) -> anyhow::Result<Answer> {
+        self.receive(ticket.response, ticket.version, ticket.correlation_id)
+    }
+
+    /// The answer to what was started, if it comes in time.
+    ///
+    /// # Errors
+    /// The connection breaks; the answer does not follow its shape.
+    pub fn poll(&mut self, ticket: &Ticket, patience: Duration) -> anyhow::Result<Option<Answer>> {
+        if let Some(stream) = &self.stream {
+            // No time at all is not to be had.
+            stream.set_read_timeout(Some(patience.max(Duration::from_micros(1))))?;
+            let peeked = stream.peek(&mut [0]);
+            stream.set_read_timeout(Some(PATIENCE))?;
+            use std::io::ErrorKind::{TimedOut, WouldBlock};
+            if let Err(error) = &peeked
+                && matches!(error.kind(), TimedOut | WouldBlock)
+            {
+                return Ok(None);
+            }
+        }
+        self.finish(ticket).map(Some)
     }
 
     fn send(&mut self, request: &Message, version: i16, body: &[u8]) -> anyhow::Result<i32> {

@@ -5,6 +5,7 @@
 //! - [`client`] asks one broker over a raw connection
 //! - [`compare`] finds every place where two answers differ, but for what [`lists`] allows
 //! - [`bench`] measures both, and writes docs/benchmarks.md
+//! - [`scenario`] makes up sequences of actions, performs them on both, and compares answers and what can be seen after
 //! - [`cases`] is what is asked, one file per API; [`run`] asks it in every version; [`report`] says what came out
 //!
 //! It knows the table of shapes, and running brokers through their sockets; nothing of how the broker works.
@@ -21,6 +22,7 @@ pub mod ours;
 pub mod records;
 pub mod report;
 pub mod run;
+pub mod scenario;
 pub mod value;
 
 /// Properties that both brokers are started with, so that what is compared is the answer and not the configuration.
@@ -28,4 +30,8 @@ pub const PROPERTIES: &[(&str, &str)] = &[
     ("node.id", "1"),
     // Nobody waits three seconds for each group.
     ("group.initial.rebalance.delay.ms", "0"),
+    // What was sent first is taken first, also from several connections: scenarios depend on it.
+    ("num.network.threads", "1"),
+    ("num.io.threads", "1"),
+    ("group.coordinator.append.linger.ms", "0"),
 ];

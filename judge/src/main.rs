@@ -1,12 +1,16 @@
 //! The judge as a program, for a person.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 use tickertape_judge::apache::ApacheKafka;
 use tickertape_judge::bench;
 use tickertape_judge::both::Both;
 use tickertape_judge::run::Runner;
+use tickertape_judge::scenario::tally::Tally;
+use tickertape_judge::scenario::{Stage, kept};
 use tickertape_judge::{cases, report};
 
 /// Apache Kafka beside ours.
@@ -30,6 +34,18 @@ enum Command {
     },
     /// Measure both in turn, and write docs/benchmarks.md
     Bench(bench::Options),
+    /// Perform scenarios on both, and print where the answers, or what can be seen after, differ
+    Scenarios {
+        /// How many
+        #[arg(long, default_value_t = 200)]
+        count: u64,
+        /// The first one's seed; each next one's is one more
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Make the first that fails as small as it gets, and stop there
+        #[arg(long)]
+        smallest: bool,
+    },
     /// Start Apache Kafka as the tests do, and print where it listens; Ctrl-C ends it
     Kafka {
         /// Port to listen on; 0 takes a free one
@@ -50,6 +66,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Requests { api, case } => requests(&api, &case),
         Command::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Scenarios { count, seed, smallest } => scenarios(count, seed, smallest),
         Command::Kafka { port, properties } => kafka(port, &properties),
     };
     match outcome {
@@ -72,6 +89,47 @@ fn requests(api: &str, case: &str) -> anyhow::Result<ExitCode> {
     }
     let good = report::defects(&judged).is_empty() && unused.is_empty();
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn scenarios(count: u64, seed: u64, smallest: bool) -> anyhow::Result<ExitCode> {
+    let mut stage = Stage::open(&mut Both::shared()?)?;
+    let mut tally = Tally::default();
+    let mut failures: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    let began = Instant::now();
+    for kept in kept::all()? {
+        if let Err(failure) = stage.perform(None, &kept.actions, &mut tally) {
+            println!("KEPT ({})\n{failure}", kept.showed);
+            failures.entry(format!("kept: {}", kept.showed)).or_default();
+        }
+    }
+    for seed in seed..seed + count {
+        let Err(mut failure) = stage.perform_seed(seed, &mut tally) else {
+            continue;
+        };
+        let kind = match &failure.found {
+            Ok(found) => found.kind(),
+            Err(error) => format!("{error:#}"),
+        };
+        if smallest {
+            failure = stage.smallest(seed, failure);
+        }
+        if smallest || !failures.contains_key(&kind) {
+            println!("{failure}");
+        }
+        failures.entry(kind).or_default().push(seed);
+        if smallest {
+            break;
+        }
+    }
+    println!("{tally}\n{:.1} s", began.elapsed().as_secs_f64());
+    for (kind, seeds) in &failures {
+        println!("{:>4} × {kind}: seeds {:?}", seeds.len(), &seeds[..seeds.len().min(5)]);
+    }
+    Ok(if failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn kafka(port: u16, properties: &[(String, String)]) -> anyhow::Result<ExitCode> {

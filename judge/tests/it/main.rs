@@ -2,3 +2,4 @@
 //! is missing.
 
 mod harness;
+mod scenarios;

@@ -1,0 +1,267 @@
+//! One of the two brokers in a scenario: its connections, and what it calls the things that the scenario names.
+//!
+//! Requests are written with names where a broker gives out ids, and answers are read back into names, so that both are the
+//! same for both brokers:
+//!
+//! | written | stands for |
+//! |---|---|
+//! | `$id:TOPIC` | the id of a topic |
+//! | `$member:G:M` | the id that the broker gave the classic member M of group G; empty before |
+//! | `$producer` | the producer id that the broker gave out; -1 before |
+//! | `$batch:N` | the request's Nth batch, with the producer's id in it |
+//! | `$assignments:NAME` | what the member NAME, if it leads its group here, assigns to each member |
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::batch::{self, Made};
+use crate::client::Client;
+use crate::value::{hex, uuid_from, uuid_text};
+
+/// A request as both brokers are to get it.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) api: &'static str,
+    pub(super) version: i16,
+    pub(super) body: Value,
+    pub(super) batches: Vec<Made>,
+    /// Whether timestamps in the answer may be the broker's.
+    pub(super) stamped: bool,
+    /// Of the groups in the answer only those count whose names begin so.
+    pub(super) only: Option<String>,
+}
+
+impl Request {
+    pub(super) fn new(api: &'static str, version: i16, body: Value) -> Self {
+        Self {
+            api,
+            version,
+            body,
+            batches: Vec::new(),
+            stamped: false,
+            only: None,
+        }
+    }
+}
+
+/// An id that no topic has.
+const NOBODY: [u8; 16] = *b"tickertape-judge";
+
+/// One broker.
+#[derive(Debug)]
+pub(super) struct Side {
+    pub(super) name: &'static str,
+    pub(super) address: String,
+    pub(super) main: Client,
+    /// Ids by name.
+    ids: HashMap<String, String>,
+    /// Names by id; an id that has been replaced keeps a name of its own.
+    names: HashMap<String, String>,
+    issued: Vec<i64>,
+    /// The members of the group, by the name of who leads it.
+    led: HashMap<String, Vec<String>>,
+    /// Producer ids that the scenario made up; the same on both.
+    pub(super) own_producers: i64,
+    /// Whether some topic makes the broker compress anew.
+    pub(super) recompressed: bool,
+}
+
+impl Side {
+    pub(super) fn connect(name: &'static str, address: &str, own_producers: i64) -> anyhow::Result<Self> {
+        Ok(Self {
+            name,
+            address: address.to_owned(),
+            main: Client::connect(address)?,
+            ids: HashMap::new(),
+            names: HashMap::new(),
+            issued: Vec::new(),
+            led: HashMap::new(),
+            own_producers,
+            recompressed: false,
+        })
+    }
+
+    /// Notes what this broker calls something.
+    pub(super) fn learn(&mut self, name: &str, id: &str) {
+        if id.is_empty() || self.names.contains_key(id) {
+            return;
+        }
+        if let Some(before) = self.ids.insert(name.to_owned(), id.to_owned()) {
+            let count = self.names.len();
+            self.names.insert(before, format!("{name} before {count}"));
+        }
+        self.names.insert(id.to_owned(), name.to_owned());
+    }
+
+    /// Notes a producer id that was given out.
+    pub(super) fn learn_producer(&mut self, id: i64) {
+        self.issued.push(id);
+    }
+
+    /// Notes whether a member leads its group, and whom.
+    pub(super) fn learn_led(&mut self, leader: &str, members: Vec<String>) {
+        self.led.insert(leader.to_owned(), members);
+    }
+
+    /// The id that the scenario's producer goes by.
+    pub(super) fn producer_id(&self, producer: u8) -> i64 {
+        match (producer, self.issued.last()) {
+            (2, Some(issued)) => *issued,
+            _ => self.own_producers + i64::from(producer),
+        }
+    }
+
+    /// The request's body for this broker.
+    pub(super) fn body(&self, request: &Request) -> anyhow::Result<Value> {
+        self.said(&request.body, request)
+    }
+
+    fn said(&self, value: &Value, request: &Request) -> anyhow::Result<Value> {
+        Ok(match value {
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(name, value)| Ok((name.clone(), self.said(value, request)?)))
+                .collect::<anyhow::Result<serde_json::Map<_, _>>>()?
+                .into(),
+            Value::Array(values) => values
+                .iter()
+                .map(|value| self.said(value, request))
+                .collect::<anyhow::Result<Vec<_>>>()?
+                .into(),
+            Value::String(text) if text.starts_with('$') => self.meant(text, request)?,
+            other => other.clone(),
+        })
+    }
+
+    fn meant(&self, text: &str, request: &Request) -> anyhow::Result<Value> {
+        if let Some(at) = text.strip_prefix("$batch:") {
+            let made = &request.batches[at.parse::<usize>()?];
+            let producer = made.produced.map_or(-1, |produced| self.producer_id(produced.producer));
+            return Ok(made.bytes(producer)?.map_or(Value::Null, |bytes| hex(&bytes).into()));
+        }
+        if let Some(leader) = text.strip_prefix("$assignments:") {
+            let led = self.led.get(leader).map(Vec::as_slice).unwrap_or_default();
+            let assignments = led.iter().map(|member| {
+                let id = self.ids.get(member).unwrap_or(member);
+                json!({ "MemberId": id, "Assignment": hex(&assignment(member)) })
+            });
+            return Ok(assignments.collect());
+        }
+        if text == "$producer" {
+            return Ok(self.issued.last().copied().unwrap_or(-1).into());
+        }
+        let unknown = if text.starts_with("$id:") {
+            uuid_text(&NOBODY)
+        } else {
+            String::new()
+        };
+        Ok(self.ids.get(text).cloned().unwrap_or(unknown).into())
+    }
+
+    /// An answer in the scenario's names. Lists whose order Kafka does not define are sorted.
+    pub(super) fn read(&self, answer: &Value) -> Value {
+        match answer {
+            Value::Object(fields) => fields
+                .iter()
+                .map(|(name, value)| {
+                    let value = match (name.as_str(), value) {
+                        ("Records", Value::Array(batches)) => batches.iter().map(|batch| self.batch(batch)).collect(),
+                        ("ProducerId", Value::Number(id)) => id
+                            .as_i64()
+                            .and_then(|id| self.producer_name(id))
+                            .map_or_else(|| value.clone(), Value::from),
+                        ("LogAppendTimeMs", Value::Number(time)) if time.as_i64() != Some(-1) => "now".into(),
+                        _ => self.read(value),
+                    };
+                    (name.clone(), value)
+                })
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+            Value::Array(values) => {
+                let mut values: Vec<Value> = values.iter().map(|value| self.read(value)).collect();
+                values.sort_by_cached_key(sort_key);
+                values.into()
+            }
+            Value::String(text) => self.named(text).into(),
+            other => other.clone(),
+        }
+    }
+
+    fn named(&self, text: &str) -> String {
+        if let Some(name) = self.names.get(text) {
+            return name.clone();
+        }
+        let mut text = text.to_owned();
+        if text.len() > 20 {
+            for (id, name) in &self.names {
+                if text.contains(id.as_str()) {
+                    text = text.replace(id.as_str(), name);
+                }
+            }
+        }
+        // The bounds of what a timestamp may be, counted from now.
+        if let Some(at) = text.find("The timestamp should be within [") {
+            text.truncate(at);
+        }
+        // The id of a member whose answer has not come yet.
+        if uuid_from(&text).is_none() && text.starts_with("judge-") && text.len() == "judge-".len() + 36 {
+            return "a member to be".to_owned();
+        }
+        text
+    }
+
+    fn batch(&self, batch: &Value) -> Value {
+        let producer = batch["ProducerId"].as_i64().and_then(|id| self.producer_name(id));
+        batch::read(batch.clone(), producer, self.recompressed)
+    }
+
+    fn producer_name(&self, id: i64) -> Option<String> {
+        let at = self.issued.iter().position(|issued| *issued == id)?;
+        Some(format!("$producer {at}"))
+    }
+}
+
+/// What the order of a list's elements is to be: by the first field that names the element.
+fn sort_key(value: &Value) -> String {
+    const KEYS: [&str; 9] = [
+        "GroupId",
+        "MemberId",
+        "TopicId",
+        "Topic",
+        "TopicName",
+        "Name",
+        "PartitionIndex",
+        "Partition",
+        "Index",
+    ];
+    match value {
+        Value::Object(fields) => KEYS
+            .iter()
+            .find_map(|key| fields.get(*key))
+            .map(|value| format!("{value:>20}"))
+            .unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+/// What a leader assigns to a member, in the consumer's own protocol: a partition by the member's number.
+fn assignment(member: &str) -> Vec<u8> {
+    let number = member.rsplit(':').next().and_then(|number| number.parse::<i32>().ok());
+    let mut bytes = vec![0, 0, 0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 1];
+    bytes.extend(number.unwrap_or_default().to_be_bytes());
+    bytes.extend((-1_i32).to_be_bytes());
+    bytes
+}
+
+/// A subscription in the consumer's own protocol.
+pub(super) fn subscription(topics: &[String]) -> Vec<u8> {
+    let mut bytes = vec![0, 0];
+    bytes.extend((topics.len() as i32).to_be_bytes());
+    for topic in topics {
+        bytes.extend((topic.len() as i16).to_be_bytes());
+        bytes.extend(topic.as_bytes());
+    }
+    bytes.extend((-1_i32).to_be_bytes());
+    bytes
+}
