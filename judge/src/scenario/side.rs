@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::batch::{self, Made};
 use crate::client::Client;
-use crate::value::{hex, uuid_from, uuid_text};
+use crate::value::{hex, uuid_text};
 
 /// A request as both brokers are to get it.
 #[derive(Debug, Clone)]
@@ -205,8 +205,11 @@ impl Side {
             text.truncate(at);
         }
         // The id of a member whose answer has not come yet.
-        if uuid_from(&text).is_none() && text.starts_with("judge-") && text.len() == "judge-".len() + 36 {
-            return "a member to be".to_owned();
+        if let Some(before) = text.len().checked_sub(36)
+            && text.is_char_boundary(before)
+            && is_uuid(&text[before..])
+        {
+            text.replace_range(before.., "(an id to be told)");
         }
         text
     }
@@ -220,6 +223,14 @@ impl Side {
         let at = self.issued.iter().position(|issued| *issued == id)?;
         Some(format!("$producer {at}"))
     }
+}
+
+/// Whether it is written as Java writes a UUID.
+fn is_uuid(text: &str) -> bool {
+    text.bytes().enumerate().all(|(at, byte)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    })
 }
 
 /// What the order of a list's elements is to be: by the first field that names the element.
