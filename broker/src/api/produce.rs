@@ -209,15 +209,15 @@ impl Refusal {
 impl From<AppendError> for Refusal {
     fn from(error: AppendError) -> Self {
         // Kafka names the log's start beside errors of the records themselves, and explains only what is wrong with single ones.
-        let known_start = !matches!(
-            error,
-            AppendError::Batch(_)
-                | AppendError::TooLarge { .. }
-                | AppendError::LargerThanSegment { .. }
-                | AppendError::DiskFull
-                | AppendError::Unwritten(_)
-                | AppendError::Offline(_)
-        );
+        let known_start = match &error {
+            AppendError::Batch(batch) => batch.response_error() == ResponseError::InvalidRecord,
+            AppendError::TooLarge { .. }
+            | AppendError::LargerThanSegment { .. }
+            | AppendError::DiskFull
+            | AppendError::Unwritten(_)
+            | AppendError::Offline(_) => false,
+            _ => true,
+        };
         let error_code = error.response_error();
         if let AppendError::Offline(_) | AppendError::Unwritten(_) | AppendError::DiskFull = &error {
             tracing::error!(%error, "an append failed");

@@ -155,8 +155,9 @@ impl Inner {
     }
 
     pub(super) fn max_timestamp(&self) -> Result<Option<TimedOffset>, ReadError> {
-        self.retry(|log_start_offset, segments| {
-            // Of those that have it, the first.
+        self.retry(|_, segments| {
+            // Of those that have it, the first. As in Apache Kafka that may be one below the log start offset, as long as
+            // its segment is there.
             let latest = segments
                 .iter()
                 .rev()
@@ -165,8 +166,8 @@ impl Inner {
             let Some((header, position)) = segment.locate_max_timestamp(&self.dir, *end)? else {
                 return Ok(None);
             };
-            self.record_where(segment, &header, position, |offset, timestamp| {
-                offset >= log_start_offset && timestamp == header.max_timestamp
+            self.record_where(segment, &header, position, |_, timestamp| {
+                timestamp == header.max_timestamp
             })
         })
     }

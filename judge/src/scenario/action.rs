@@ -169,10 +169,8 @@ pub enum Flaw {
     MaxTimestamp,
     /// Base offset and leader epoch are set.
     BaseOffset,
-    /// There is no batch at all.
+    /// There is no batch at all. (Null records are not for scenarios: Apache Kafka never answers some versions of them.)
     Empty,
-    /// The records are null.
-    Null,
     /// Larger than any topic takes.
     TooLarge,
 }

@@ -58,12 +58,11 @@ pub(super) fn producer_of(sequence: Sequence) -> Option<u8> {
 }
 
 impl Made {
-    /// The records as a request holds them: `None` is null.
-    pub(super) fn bytes(&self, producer_id: i64) -> anyhow::Result<Option<Vec<u8>>> {
+    /// The records as a request holds them.
+    pub(super) fn bytes(&self, producer_id: i64) -> anyhow::Result<Vec<u8>> {
         let flaw = self.plan.flaw;
         let mut bytes = match flaw {
-            Flaw::Null => return Ok(None),
-            Flaw::Empty => return Ok(Some(Vec::new())),
+            Flaw::Empty => return Ok(Vec::new()),
             _ => self.rightly(producer_id)?,
         };
         let batch = Batches::new(&bytes)
@@ -108,7 +107,7 @@ impl Made {
             Flaw::Trailing => bytes.extend([0x55; 20]),
             _ => {}
         }
-        Ok(Some(bytes))
+        Ok(bytes)
     }
 
     fn rightly(&self, producer_id: i64) -> anyhow::Result<Vec<u8>> {

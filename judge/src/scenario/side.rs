@@ -138,7 +138,7 @@ impl Side {
         if let Some(at) = text.strip_prefix("$batch:") {
             let made = &request.batches[at.parse::<usize>()?];
             let producer = made.produced.map_or(-1, |produced| self.producer_id(produced.producer));
-            return Ok(made.bytes(producer)?.map_or(Value::Null, |bytes| hex(&bytes).into()));
+            return Ok(hex(&made.bytes(producer)?).into());
         }
         if let Some(leader) = text.strip_prefix("$assignments:") {
             let led = self.led.get(leader).map(Vec::as_slice).unwrap_or_default();

@@ -207,7 +207,6 @@ fn flaw() -> impl Strategy<Value = Flaw> {
         Flaw::MaxTimestamp,
         Flaw::BaseOffset,
         Flaw::Empty,
-        Flaw::Null,
         Flaw::TooLarge,
     ];
     prop_oneof![5 => Just(Flaw::None), 1 => select(flaws)]
