@@ -47,10 +47,9 @@ pub(crate) async fn handle(ctx: &RequestContext, version: i16, request: ProduceR
         let mut partitions = Vec::with_capacity(data.partition_data.len());
         for partition_data in &data.partition_data {
             let index = partition_data.index;
-            let outcome = match (&topic, whole_request_error) {
-                (_, Some(error)) => Err(Refusal::plain(error)),
-                (Err(error), None) => Err(Refusal::plain(*error)),
-                (Ok(topic), None) => append(topic, version, partition_data, now_ms),
+            let outcome = match &topic {
+                Err(error) => Err(Refusal::plain(*error)),
+                Ok(topic) => append(topic, version, partition_data, whole_request_error, now_ms),
             };
             let response = PartitionProduceResponse::default().with_index(index);
             partitions.push(match outcome {
@@ -111,6 +110,7 @@ fn append(
     topic: &Topic,
     version: i16,
     data: &PartitionProduceData,
+    whole_request_error: Option<ResponseError>,
     now_ms: i64,
 ) -> Result<(Arc<Partition>, Appended), Refusal> {
     let partition = topic
@@ -121,6 +121,10 @@ fn append(
         .as_ref()
         .ok_or(Refusal::plain(ResponseError::InvalidRecord))?;
     check_batch(records, version).map_err(Refusal::plain)?;
+    // Only what could be appended learns that nothing of the request is, as in Apache Kafka.
+    if let Some(error) = whole_request_error {
+        return Err(Refusal::plain(error));
+    }
     let appended = partition
         .log
         .append(records, Origin::Client, partition.leader_epoch, now_ms);

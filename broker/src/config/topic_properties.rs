@@ -344,11 +344,16 @@ pub(crate) fn topic_property(name: &str) -> Option<&'static TopicDefinition> {
 
 /// Checks what is set for a topic. It is kept as it was written, as Kafka keeps it.
 pub(crate) fn check_topic_overrides(overrides: &Values) -> Result<(), ConfigError> {
+    // All names before any value, as in Apache Kafka.
+    let mut known = Vec::with_capacity(overrides.len());
     for (name, value) in overrides {
         match topic_property(name) {
-            Some(topic) => topic.definition.check(value)?,
+            Some(topic) => known.push((topic, value)),
             None => return Err(ConfigError(format!("Unknown topic config name: {name}"))),
-        };
+        }
+    }
+    for (topic, value) in known {
+        topic.definition.check(value)?;
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ impl LeaderEpochs {
     /// The largest epoch not above `epoch` and the offset after its last record, as Apache Kafka answers
     /// OffsetForLeaderEpoch.
     pub(super) fn end_offset(&self, epoch: i32, log_end_offset: i64) -> (i32, i64) {
-        if epoch < 0 {
+        if epoch == -1 {
             return (-1, -1);
         }
         if epoch == self.latest() {
@@ -38,6 +38,8 @@ impl LeaderEpochs {
         }
         let higher = self.entries.partition_point(|(other, _)| *other <= epoch);
         match (higher.checked_sub(1), self.entries.get(higher)) {
+            // Nothing was ever written: the first epoch begins where the log will.
+            (None, None) if epoch < -1 => (epoch, log_end_offset),
             (_, None) => (-1, -1),
             (None, Some((_, start))) => (epoch, *start),
             (Some(floor), Some((_, start))) => (self.entries[floor].0, *start),

@@ -291,6 +291,8 @@ impl<'a> Run<'a> {
 
     /// Sends what may have to wait, on connections of its own.
     pub(super) fn send(&mut self, group: usize, member: usize, mut request: Request) -> Outcome {
+        // A client that waits no longer for an answer has closed its connection.
+        self.waiting.retain(|one| (one.group, one.member) != (group, member));
         let mut tickets = Vec::new();
         for side in &mut self.sides {
             let body = side.body(&request)?;

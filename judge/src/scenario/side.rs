@@ -166,7 +166,11 @@ impl Side {
                 .iter()
                 .map(|(name, value)| {
                     let value = match (name.as_str(), value) {
-                        ("Records", Value::Array(batches)) => batches.iter().map(|batch| self.batch(batch)).collect(),
+                        // Apache Kafka cuts a batch at the limit of bytes and clients drop it; ours ends before it.
+                        ("Records", Value::Array(batches)) => {
+                            let whole = batches.iter().filter(|batch| batch.get("Cut").is_none());
+                            whole.map(|batch| self.batch(batch)).collect()
+                        }
                         ("ProducerId", Value::Number(id)) => id
                             .as_i64()
                             .and_then(|id| self.producer_name(id))
@@ -252,6 +256,7 @@ fn sort_key(value: &Value) -> String {
             .find_map(|key| fields.get(*key))
             .map(|value| format!("{value:>20}"))
             .unwrap_or_default(),
+        Value::String(text) => text.clone(),
         _ => String::new(),
     }
 }
