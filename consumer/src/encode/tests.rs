@@ -206,3 +206,58 @@ proptest! {
         prop_assert_eq!(seen, expected);
     }
 }
+
+/// Physical and logical types that Athena reads under the Hive types that the catalog is told: signed integers, times as
+/// INT64 (never INT96, never nanoseconds, which older engines refuse), lists in three levels.
+#[test]
+fn every_column_is_one_that_athena_reads() {
+    use parquet::basic::{ConvertedType, LogicalType, Type};
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+
+    let encoding = encoding(Format::Parquet);
+    let message =
+        br#"{"event_time":"2012-06-01T13:30:01.123456Z","day":"2012-06-01","yes":true,"n":1,"big":9223372036854775807,
+        "d":1.5,"text":"x","Upper":1,"list":[1,2],"object":{"a":1,"b":[{"c":"x"}]}}"#;
+    let batch = batch_of(&[Some(message)], &encoding);
+    let encoded = encode(&batch, &lake(), &TableSchema::default(), &encoding).unwrap();
+    let file = SerializedFileReader::new(encoded.objects[0].body.clone()).unwrap();
+    let schema = file.metadata().file_metadata().schema_descr();
+    let mut seen = BTreeSet::new();
+    for column in schema.columns() {
+        let path = column.path().string();
+        assert_eq!(path, path.to_lowercase(), "the catalog knows lower case only");
+        let readable = match (column.physical_type(), column.logical_type_ref()) {
+            (Type::BOOLEAN | Type::DOUBLE, None) => true,
+            (Type::INT32 | Type::INT64, None) => column.converted_type() == ConvertedType::NONE,
+            (Type::INT32 | Type::INT64, Some(LogicalType::Integer { is_signed, .. })) => *is_signed,
+            (Type::INT32, Some(LogicalType::Date)) | (Type::BYTE_ARRAY, Some(LogicalType::String)) => true,
+            (Type::INT64, Some(LogicalType::Timestamp { .. })) => matches!(
+                column.converted_type(),
+                ConvertedType::TIMESTAMP_MILLIS | ConvertedType::TIMESTAMP_MICROS
+            ),
+            _ => false,
+        };
+        assert!(readable, "{path}: {column:?}");
+        seen.insert(path);
+    }
+    for path in [
+        "event_time",
+        "list.list.element",
+        "object.b.list.element.c",
+        "_timestamp",
+        "_partition",
+    ] {
+        assert!(seen.contains(path), "{path} in {seen:?}");
+    }
+    let codecs = file
+        .metadata()
+        .row_group(0)
+        .columns()
+        .iter()
+        .map(|column| column.compression());
+    assert!(
+        codecs
+            .into_iter()
+            .all(|codec| matches!(codec, ParquetCompression::ZSTD(_)))
+    );
+}

@@ -5,11 +5,14 @@
     reason = "a test that panics is a test that fails"
 )]
 
+mod athena;
 mod bad_input;
 mod demo;
 mod dump_log;
+mod glue;
 mod help;
 mod log;
+mod moto;
 mod pipeline;
 mod rooms;
 mod servers;

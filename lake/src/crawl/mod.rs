@@ -31,7 +31,7 @@ use aws_sdk_s3::Client;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use tickertape_client::s3::S3Url;
 
-pub use glue_crawler::{GlueCrawlReport, GlueCrawler};
+pub use glue_crawler::{CrawlerCounts, GlueCrawlReport, GlueCrawler};
 pub use options::{CrawlOptions, CrawlSettings, run, run_glue_crawler};
 pub use report::{CrawlReport, TableReport};
 

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
+use serde_json::json;
 use tickertape_client::s3::S3Options;
 use tickertape_lake::catalog::{
     Catalog, CatalogError, Column, Database, GlueCatalog, LocalCatalog, Partition, PartitionFilter, SchemaChange,
-    Table, TableFormat, ensure_database, ensure_table, register_partitions,
+    Table, TableFormat, align_partitions, ensure_database, ensure_table, register_partitions,
 };
 
 use crate::s3::Fixture;
+use crate::scripted::Scripted;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sled_conforms() {
@@ -37,6 +39,7 @@ async fn conforms(catalog: Arc<dyn Catalog>) {
     partitions(catalog.as_ref()).await;
     many_partitions(catalog.as_ref()).await;
     growing(catalog.as_ref()).await;
+    partitions_grow(catalog.as_ref()).await;
     growing_at_once(catalog).await;
 }
 
@@ -313,6 +316,56 @@ async fn growing(catalog: &dyn Catalog) {
     ));
 }
 
+/// More partitions than fit into one of Glue's batches get the columns that their table has grown.
+async fn partitions_grow(catalog: &dyn Catalog) {
+    let table = TableFormat::Json.table(
+        "prices",
+        "aligned",
+        "s3://bucket/aligned",
+        vec![Column::new("price", "int")],
+        vec![Column::new("dt", "string")],
+    );
+    let mut table = ensure_table(catalog, &table).await.unwrap().table;
+    let all: Vec<(Vec<String>, String)> = (0..123)
+        .map(|at| (vec![format!("{at:03}")], format!("s3://bucket/aligned/dt={at:03}")))
+        .collect();
+    register_partitions(catalog, &table, &all).await.unwrap();
+    assert_eq!(
+        align_partitions(catalog, &table, &PartitionFilter::all())
+            .await
+            .unwrap(),
+        0
+    );
+    let storage = table.storage_descriptor.as_mut().unwrap();
+    storage.columns = vec![Column::new("price", "double"), Column::new("size", "bigint")];
+    let grown = ensure_table(catalog, &table).await.unwrap().table;
+    let some: PartitionFilter = "dt < '010'".parse().unwrap();
+    assert_eq!(align_partitions(catalog, &grown, &some).await.unwrap(), 10);
+    assert_eq!(
+        align_partitions(catalog, &grown, &PartitionFilter::all())
+            .await
+            .unwrap(),
+        113
+    );
+    let read = catalog
+        .partitions("prices", "aligned", &PartitionFilter::all())
+        .await
+        .unwrap();
+    assert_eq!(read.len(), 123);
+    for (partition, (values, location)) in read.iter().zip(&all) {
+        let storage = partition.storage_descriptor.as_ref().unwrap();
+        assert_eq!(storage.columns, grown.columns());
+        assert_eq!(
+            (&partition.values, partition.location()),
+            (values, Some(format!("{location}/").as_str()))
+        );
+        assert!(partition.create_time_ms.is_some());
+    }
+    let absent = Partition::of_table(&grown, vec!["absent".to_owned()], "s3://bucket/x/");
+    let missing = catalog.update_partitions("prices", "aligned", &[absent]).await.unwrap();
+    assert_eq!(missing, of(&["absent"]));
+}
+
 /// Sinks that start together and each see another new column.
 async fn growing_at_once(catalog: Arc<dyn Catalog>) {
     let sinks = (0..16).map(|at| {
@@ -343,4 +396,41 @@ async fn growing_at_once(catalog: Arc<dyn Catalog>) {
         .await
         .unwrap();
     assert_eq!(partitions.len(), 17);
+}
+
+/// Athena can't read a table whose definition lacks `PartitionKeys`, says AWS Glue's API reference: the list is sent empty.
+#[tokio::test]
+async fn a_table_without_partitions_says_so() {
+    let server = Scripted::start([("CreateTable", 200, json!({}))]).await;
+    let catalog = GlueCatalog::new(&server.config().await);
+    let table = TableFormat::Parquet.table(
+        "prices",
+        "bars",
+        "s3://bucket/bars",
+        vec![Column::new("close", "double")],
+        vec![],
+    );
+    catalog.create_table(&table).await.unwrap();
+    let (_, sent) = &server.asked()[0];
+    assert_eq!(sent["DatabaseName"], "prices");
+    assert_eq!(
+        sent["TableInput"],
+        json!({
+            "Name": "bars",
+            "TableType": "EXTERNAL_TABLE",
+            "Parameters": { "EXTERNAL": "TRUE", "classification": "parquet", "typeOfData": "file" },
+            "PartitionKeys": [],
+            "StorageDescriptor": {
+                "Columns": [{ "Name": "close", "Type": "double" }],
+                "Location": "s3://bucket/bars/",
+                "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+                "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+                "NumberOfBuckets": -1,
+                "SerdeInfo": {
+                    "SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe",
+                    "Parameters": { "serialization.format": "1" },
+                },
+            },
+        })
+    );
 }

@@ -5,9 +5,12 @@
     reason = "what fails in a test's helper fails the test"
 )]
 
+mod athena;
 mod catalog;
 mod crawl;
 mod glue;
+mod glue_crawler;
 mod lake;
 mod s3;
+mod scripted;
 mod sql;
