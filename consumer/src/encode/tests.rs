@@ -229,9 +229,9 @@ fn every_column_is_one_that_athena_reads() {
         let readable = match (column.physical_type(), column.logical_type_ref()) {
             (Type::BOOLEAN | Type::DOUBLE, None) => true,
             (Type::INT32 | Type::INT64, None) => column.converted_type() == ConvertedType::NONE,
-            (Type::INT32 | Type::INT64, Some(LogicalType::Integer { is_signed, .. })) => *is_signed,
+            (Type::INT32 | Type::INT64, Some(LogicalType::Integer(integer))) => integer.is_signed,
             (Type::INT32, Some(LogicalType::Date)) | (Type::BYTE_ARRAY, Some(LogicalType::String)) => true,
-            (Type::INT64, Some(LogicalType::Timestamp { .. })) => matches!(
+            (Type::INT64, Some(LogicalType::Timestamp(_))) => matches!(
                 column.converted_type(),
                 ConvertedType::TIMESTAMP_MILLIS | ConvertedType::TIMESTAMP_MICROS
             ),
