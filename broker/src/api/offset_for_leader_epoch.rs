@@ -55,7 +55,7 @@ pub(crate) fn end_offset(partition: &Partition, epoch: i32) -> (i32, i64) {
     if epoch == partition.leader_epoch {
         return (epoch, partition.log.offsets().log_end_offset);
     }
-    if epoch < 0 || epoch > partition.leader_epoch {
+    if epoch == -1 || epoch > partition.leader_epoch {
         return (-1, -1);
     }
     partition.log.end_offset_for_epoch(epoch)

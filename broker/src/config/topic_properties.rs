@@ -342,6 +342,36 @@ pub(crate) fn topic_property(name: &str) -> Option<&'static TopicDefinition> {
         .map(|at| &TOPIC_PROPERTIES[at])
 }
 
+/// The order in which Apache Kafka defines topic properties, and so checks them.
+const DEFINED: &[&str] = &[
+    "segment.bytes",
+    "segment.ms",
+    "segment.jitter.ms",
+    "segment.index.bytes",
+    "flush.messages",
+    "flush.ms",
+    "retention.bytes",
+    "retention.ms",
+    "max.message.bytes",
+    "index.interval.bytes",
+    "delete.retention.ms",
+    "min.compaction.lag.ms",
+    "max.compaction.lag.ms",
+    "file.delete.delay.ms",
+    "min.cleanable.dirty.ratio",
+    "cleanup.policy",
+    "unclean.leader.election.enable",
+    "min.insync.replicas",
+    "compression.type",
+    "compression.gzip.level",
+    "compression.lz4.level",
+    "compression.zstd.level",
+    "preallocate",
+    "message.timestamp.type",
+    "message.timestamp.before.max.ms",
+    "message.timestamp.after.max.ms",
+];
+
 /// Checks what is set for a topic. It is kept as it was written, as Kafka keeps it.
 pub(crate) fn check_topic_overrides(overrides: &Values) -> Result<(), ConfigError> {
     // All names before any value, as in Apache Kafka.
@@ -352,6 +382,8 @@ pub(crate) fn check_topic_overrides(overrides: &Values) -> Result<(), ConfigErro
             None => return Err(ConfigError(format!("Unknown topic config name: {name}"))),
         }
     }
+    // Of several values that cannot be, the first in the order of Apache Kafka's definitions is named.
+    known.sort_by_key(|(topic, _)| DEFINED.iter().position(|name| *name == topic.definition.name));
     for (topic, value) in known {
         topic.definition.check(value)?;
     }

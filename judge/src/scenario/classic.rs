@@ -235,9 +235,13 @@ impl Run<'_> {
         }
         let of = &mut self.world.groups[group];
         for member in leaving {
-            let said = answer["Members"].as_array();
-            let refused = said.is_some_and(|said| said.iter().any(|one| one["ErrorCode"] != 0));
             let member = &mut of.members[member];
+            let is_named = |one: &Value| {
+                one["MemberId"] == member.name.as_str()
+                    || member.instance.is_some() && one["GroupInstanceId"].as_str() == member.instance.as_deref()
+            };
+            let said = answer["Members"].as_array().filter(|said| !said.is_empty());
+            let refused = said.is_some_and(|said| !said.iter().any(|one| is_named(one) && one["ErrorCode"] == 0));
             if !refused {
                 of.leader_left |= member.leads;
                 member.leave();

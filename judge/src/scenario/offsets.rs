@@ -117,6 +117,9 @@ impl Run<'_> {
         let note = match note {
             Note::Text(pick) => "n".repeat(usize::from(pick)).into(),
             Note::Null => Value::Null,
+            // Apache Kafka keeps an empty group in memory where nothing could be committed; ours has none of which nothing is
+            // stored.
+            Note::TooLong if !self.world.groups[group].commits => "n".into(),
             Note::TooLong => "n".repeat(NOTE_TOO_LONG).into(),
         };
         let part = json!({
@@ -124,8 +127,7 @@ impl Run<'_> {
             "CommittedOffset": self.world.offset(topic, partition, place),
             "CommittedMetadata": note,
         });
-        let of = &mut self.world.groups[group];
-        of.commits = true;
+        let of = &self.world.groups[group];
         let request = json!({
             "GroupId": of.name,
             "GenerationIdOrMemberEpoch": by.generation,
@@ -134,7 +136,8 @@ impl Run<'_> {
             "Topics": [{ "Name?": topic, "TopicId?": format!("$id:{topic}"), "Partitions": [part] }]
         });
         let version = Self::version("OffsetCommit", pick)?;
-        self.ask(Request::new("OffsetCommit", version, request))?;
+        let answer = self.ask(Request::new("OffsetCommit", version, request))?;
+        self.world.groups[group].commits |= answer["Topics"][0]["Partitions"][0]["ErrorCode"] == 0;
         self.see_group(group)
     }
 

@@ -293,6 +293,7 @@ impl<'a> Run<'a> {
     pub(super) fn send(&mut self, group: usize, member: usize, mut request: Request) -> Outcome {
         // A client that waits no longer for an answer has closed its connection.
         self.waiting.retain(|one| (one.group, one.member) != (group, member));
+        let alone = request.api == "JoinGroup" && self.is_empty(group)?;
         let mut tickets = Vec::new();
         for side in &mut self.sides {
             let body = side.body(&request)?;
@@ -312,14 +313,32 @@ impl<'a> Run<'a> {
             return Err(anyhow::anyhow!("two sides").into());
         };
         self.world.groups[group].members[member].waits = true;
-        self.waiting.push(Waiting {
+        let mut one = Waiting {
             group,
             member,
             request,
             tickets: [ours, theirs],
             answers: [None, None],
-        });
+        };
+        if alone {
+            // Apache Kafka answers the first member by a timer, ours at once.
+            one.poll(PATIENCE)?;
+        }
+        self.waiting.push(one);
         self.fence(group)
+    }
+
+    /// Whether a group has no members, so that who joins it has nobody to wait for.
+    fn is_empty(&mut self, group: usize) -> Outcome<bool> {
+        let of = &self.world.groups[group];
+        if of.members.iter().any(|member| member.generation > 0 || member.waits) {
+            return Ok(false);
+        }
+        let request = json!({ "Groups": [of.name] });
+        let answer = self.sides[1].main.ask("DescribeGroups", 0, &request);
+        let answer = answer.map_err(anyhow::Error::from)?.into_value();
+        let state = answer["Groups"][0]["GroupState"].as_str().unwrap_or_default();
+        Ok(matches!(state, "Empty" | "Dead"))
     }
 
     /// Returns when both brokers have taken all that was sent before, and their group coordinators have done it.

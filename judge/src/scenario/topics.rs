@@ -134,6 +134,8 @@ impl Run<'_> {
                 && !validate_only
             {
                 side.learn(&id, text);
+            } else if let Some(text) = created["TopicId"].as_str() {
+                side.learn("$id:never made", text);
             }
         })?;
         if answer["Topics"][0]["ErrorCode"] == 0 && !validate_only {
@@ -182,7 +184,11 @@ impl Run<'_> {
 
     fn metadata(&mut self, topic: u8, by_id: bool, version: u8) -> Outcome {
         let name = self.world.topic(topic);
-        let version = Self::version("Metadata", version)?;
+        let mut version = Self::version("Metadata", version)?;
+        // Before version 4 a topic that there is not would be made.
+        if version < 4 && !self.world.topics.contains_key(&name) {
+            version += 4;
+        }
         let topic = if by_id && version >= 12 {
             json!({ "Name": null, "TopicId": format!("$id:{name}") })
         } else {

@@ -1,6 +1,7 @@
 //! How members of a consumer group go: they leave, for good or for a while, an administrator removes them, or they fall
 //! silent.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
@@ -73,10 +74,17 @@ fn fence_all(consumer: &ConsumerGroup, member_ids: &[StrBytes]) -> Outcome<()> {
         effects.push(Effect::Cancel(Timer::Session(member_id.clone())));
         effects.push(Effect::Cancel(Timer::Revocation(member_id.clone())));
     }
-    let head = ConsumerGroup {
+    let staying = consumer
+        .members
+        .values()
+        .filter(|member| !member_ids.contains(&member.id));
+    let wanted: BTreeSet<&StrBytes> = staying.flat_map(|member| member.subscription()).collect();
+    let mut head = ConsumerGroup {
         epoch: consumer.epoch.saturating_add(1),
         ..consumer.head()
     };
+    // The step counts for the topics that nobody is subscribed to any more, too.
+    head.topics.retain(|name, _| wanted.contains(name));
     records.push(Record::ConsumerHead {
         head: Box::new(head),
         durable: true,
