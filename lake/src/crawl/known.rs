@@ -72,25 +72,35 @@ impl Known {
         }
     }
 
-    /// Notes the digests of what was registered before and has changed since. `unread` holds the
-    /// partitions with objects that could not be read: they are looked at again.
+    /// Brings up to date what was registered before: notes the digests of partitions that have changed since, and gives
+    /// every partition the columns that the table has by now. `unread` holds the partitions with objects that could not
+    /// be read: they are looked at again. `gone` are no longer there.
     pub(super) async fn remember(
         &self,
         catalog: &dyn Catalog,
         table: &Table,
         unread: &BTreeSet<Values>,
+        gone: &[Values],
     ) -> Result<(), CatalogError> {
-        for partition in &self.registered {
-            if self.unchanged.contains(&partition.values) || !self.digests.contains_key(&partition.values) {
-                continue;
-            }
-            let mut noted = partition.clone();
-            self.note(&mut noted, unread);
-            if noted != *partition {
-                let (database, name) = (&table.database, &table.name);
-                let values = &partition.values;
-                catalog.update_partition(database, name, values, &noted).await?;
-            }
+        let stay = self.registered.iter().filter(|known| !gone.contains(&known.values));
+        let renewed: Vec<Partition> = stay
+            .filter_map(|known| {
+                let mut renewed = known.clone();
+                if !self.unchanged.contains(&known.values) {
+                    self.note(&mut renewed, unread);
+                }
+                if let Some(storage) = renewed.storage_descriptor.as_mut()
+                    && storage.columns != table.columns()
+                {
+                    storage.columns = table.columns().to_vec();
+                }
+                (renewed != *known).then_some(renewed)
+            })
+            .collect();
+        if !renewed.is_empty() {
+            catalog
+                .update_partitions(&table.database, &table.name, &renewed)
+                .await?;
         }
         let whole = Values::new();
         let Some(digest) = self.digests.get(&whole).filter(|_| table.partition_keys.is_empty()) else {

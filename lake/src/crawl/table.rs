@@ -100,7 +100,8 @@ pub(super) async fn crawl(
         let removed = &report.partitions_removed;
         catalog.delete_partitions(database, name, removed).await?;
     }
-    known.remember(catalog, &table, &unread).await?;
+    let gone = &report.partitions_removed;
+    known.remember(catalog, &ensured.table, &unread, gone).await?;
     Ok(report)
 }
 

@@ -183,6 +183,16 @@ async fn types_widen_partitions_come_and_go_and_conflicts_are_left_alone() {
         ["widened column n from int to bigint", "added column m string"]
     );
     assert_eq!(table(&report, "t").partitions_added, [["2"]]);
+    let all = PartitionFilter::all();
+    for partition in lake.catalog.partitions("default", "t", &all).await.unwrap() {
+        let columns = &partition.storage_descriptor.as_ref().unwrap().columns;
+        assert_eq!(
+            columns[..],
+            [Column::new("n", "bigint"), Column::new("m", "string")],
+            "a partition has the columns of its table: {:?}",
+            partition.values
+        );
+    }
     lake.delete("t/dt=1/a.parquet").await;
     let report = lake.crawl("t", false).await;
     assert_eq!(table(&report, "t").partitions_removed, [["1"]]);
