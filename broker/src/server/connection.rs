@@ -20,12 +20,15 @@ use super::Shared;
 use super::frame::{BadLength, Frames};
 use super::transport::Transport;
 use crate::api::{self, Disconnect, Part, Reply, RequestContext, api_versions};
+use crate::log::FileChunk;
 use crate::wire::guard;
 
 /// Answers up to this size are gathered.
 const GATHERED_SIZE: usize = 4 * 1024;
 /// When this much is gathered it leaves.
 const GATHERED_MAX: usize = 64 * 1024;
+/// So much of a file is sent at a time, and held at most where the transport has to see the bytes.
+const PIECE_SIZE: usize = 1024 * 1024;
 /// After this long without a request an idle connection gives its buffers back.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -206,10 +209,7 @@ impl<T: Transport> Connection<T> {
                 for (at, part) in parts.iter().enumerate() {
                     match part {
                         Part::Bytes(bytes) => self.send(bytes, at < last).await?,
-                        Part::File(chunk) => {
-                            let sent = self.transport.send_file(chunk, at < last);
-                            timeout(self.shared.idle_max, sent).await.map_err(|_| End::Quiet)??;
-                        }
+                        Part::File(chunk) => self.send_file(chunk, at < last).await?,
                     }
                 }
                 Ok(())
@@ -226,6 +226,22 @@ impl<T: Transport> Connection<T> {
         self.gathered = gathered;
         self.gathered.clear();
         sent
+    }
+
+    /// Sends a range of a file piece by piece, so that a client which takes it slowly is not taken for one which does not.
+    async fn send_file(&self, chunk: &FileChunk, more: bool) -> Result<(), End> {
+        let mut sent = 0;
+        while sent < chunk.len {
+            let piece = FileChunk {
+                file: Arc::clone(&chunk.file),
+                position: chunk.position + sent as u64,
+                len: (chunk.len - sent).min(PIECE_SIZE),
+            };
+            sent += piece.len;
+            let sending = self.transport.send_file(&piece, more || sent < chunk.len);
+            timeout(self.shared.idle_max, sending).await.map_err(|_| End::Quiet)??;
+        }
+        Ok(())
     }
 
     /// Sends, to a client that takes its answers.

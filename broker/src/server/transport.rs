@@ -22,7 +22,7 @@ pub(crate) trait Transport {
     /// Writes all of `bytes`. With `more`, something follows at once and the system may hold the bytes back for it.
     async fn send(&self, bytes: &[u8], more: bool) -> io::Result<()>;
 
-    /// Writes a range of a file.
+    /// Writes a range of a file: by `pread` and [`Self::send`] where there is no shorter way.
     async fn send_file(&self, chunk: &FileChunk, more: bool) -> io::Result<()> {
         let bytes = chunk.read()?;
         self.send(&bytes, more).await
@@ -119,4 +119,70 @@ impl Plain {
 #[cfg(target_os = "linux")]
 fn checked(result: libc::ssize_t) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::log::{Isolation, LogConfig, LogDir, Origin, PartitionLog};
+    use crate::metadata::store::Store;
+    use crate::wire::build::BatchBuilder;
+
+    /// What a transport is that has to see the bytes.
+    struct Portable(Plain);
+
+    impl Transport for Portable {
+        async fn receive(&self, buffer: &mut BytesMut, room: usize) -> io::Result<usize> {
+            self.0.receive(buffer, room).await
+        }
+
+        async fn send(&self, bytes: &[u8], more: bool) -> io::Result<()> {
+            self.0.send(bytes, more).await
+        }
+    }
+
+    async fn pair() -> (Plain, TcpStream) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connecting = TcpStream::connect(listener.local_addr().unwrap());
+        let (client, accepted) = tokio::join!(connecting, listener.accept());
+        (Plain::new(accepted.unwrap().0), client.unwrap())
+    }
+
+    /// Sends a head and the chunk, more than a socket holds, and says what arrives.
+    async fn sent(transport: impl Transport, mut client: TcpStream, chunk: &FileChunk) -> Vec<u8> {
+        let mut arrived = Vec::new();
+        let sending = async {
+            transport.send(b"head", true).await.unwrap();
+            transport.send_file(chunk, false).await.unwrap();
+            drop(transport);
+        };
+        let ((), read) = tokio::join!(sending, client.read_to_end(&mut arrived));
+        read.unwrap();
+        arrived
+    }
+
+    #[tokio::test]
+    async fn the_same_bytes_arrive_by_sendfile_and_by_the_portable_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let dir = LogDir::open(directory.path(), &Store::in_memory(), 10).unwrap();
+        let config = LogConfig {
+            max_message_bytes: i32::MAX,
+            ..LogConfig::default()
+        };
+        let log = PartitionLog::open(&dir, "t", Uuid::from_u128(1), 0, config.into(), 0).unwrap();
+        let value: Vec<u8> = (0..9 << 20).map(|n: u32| (n ^ n >> 8) as u8).collect();
+        let batch = BatchBuilder::new().record(0, None, Some(&value)).build().unwrap();
+        log.append(&batch, Origin::Client, 0, 0).unwrap();
+        let read = log.read(0, usize::MAX, true, Isolation::ReadUncommitted).unwrap();
+        let chunk = read.chunk.unwrap();
+        let expected = [b"head".as_slice(), &chunk.read().unwrap()].concat();
+        assert!(expected.len() > value.len());
+        let (plain, client) = pair().await;
+        assert!(sent(plain, client, &chunk).await == expected, "by sendfile");
+        let (plain, client) = pair().await;
+        assert!(sent(Portable(plain), client, &chunk).await == expected, "by pread");
+    }
 }
