@@ -12,7 +12,7 @@ use tickertape_broker::wire::shapes::{self, Message};
 use crate::value::{self, TopicIds, Unsayable};
 
 /// How long to wait for an answer that must come.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a broker does with a request.
 #[derive(Debug, Clone, PartialEq)]

@@ -50,6 +50,9 @@ pub struct Deliberate {
     pub why: &'static str,
 }
 
+/// The id of no topic.
+const NO_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+
 /// What may differ.
 pub const MAY_DIFFER: &[MayDiffer] = &[
     MayDiffer {
@@ -57,9 +60,14 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
         path: "**.Port",
         reason: "each has its own",
     },
-    MayDiffer {
-        api: "*",
-        path: "ClusterId",
+    MayDiffer { api: "CreateTopics", path: "Topics[].TopicId", reason: "each gives its own; it is there or not alike" },
+    MayDiffer { api: "Fetch", path: "SessionId", reason: "drawn at random; there is one or not alike" },
+    MayDiffer { api: "InitProducerId", path: "ProducerId", reason: "each counts its own; it is one or -1 alike" },
+    MayDiffer { api: "Produce", path: "**.LogAppendTimeMs", reason: "the time on the broker" },
+    MayDiffer { api: "ApiVersions", path: "FinalizedFeaturesEpoch", reason: "an offset in Apache Kafka's own metadata log" },
+    MayDiffer { api: "DescribeLogDirs", path: "Results[].LogDir", reason: "each has its own directory" },
+    MayDiffer { api: "DescribeLogDirs", path: "Results[].UsableBytes", reason: "the disk is in use" },
+    MayDiffer { api: "*", path: "ClusterId",
         reason: "each is a cluster of its own",
     },
     MayDiffer {
@@ -86,6 +94,26 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
 
 /// What has no order.
 pub const UNORDERED: &[Unordered] = &[
+    Unordered { api: "DescribeLogDirs", path: "Results[].Topics[].Partitions[]", by: &["PartitionIndex"], reason: "Apache Kafka answers in the order of a hash table" },
+    Unordered { api: "DescribeLogDirs", path: "Results[].Topics[]", by: &["Name"], reason: "Apache Kafka answers in the order of a hash table" },
+    Unordered { api: "DescribeConfigs", path: "Results[].Configs[]", by: &["Name"], reason: "Apache Kafka answers in the order of a hash table" },
+    Unordered { api: "DeleteRecords", path: "Topics[].Partitions[]", by: &["PartitionIndex"], reason: "Apache Kafka answers in the order of a hash table" },
+    Unordered { api: "DeleteRecords", path: "Topics[]", by: &["Name"], reason: "Apache Kafka answers in the order of a hash table" },
+    Unordered { api: "DeleteTopics", path: "Responses[]", by: &["Name", "TopicId", "ErrorCode"], reason: "Apache Kafka answers in the order of a hash table" },
+    Unordered { api: "ListOffsets", path: "Topics[].Partitions[]", by: &["PartitionIndex"], reason: "Apache Kafka answers in the order of a hash table" },
+    Unordered { api: "ListOffsets", path: "Topics[]", by: &["Name"], reason: "Apache Kafka answers in the order of a hash table" },
+    Unordered {
+        api: "Produce",
+        path: "Responses[]",
+        by: &["Name", "TopicId"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "Produce",
+        path: "Responses[].PartitionResponses[]",
+        by: &["Index"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
     Unordered {
         api: "Metadata",
         path: "Topics[]",
@@ -172,7 +200,10 @@ impl Lists {
             (Value::Number(ours), Value::Number(theirs)) => {
                 ours.as_f64().map(|value| value < 0.0) == theirs.as_f64().map(|value| value < 0.0)
             }
-            (Value::String(ours), Value::String(theirs)) => ours.is_empty() == theirs.is_empty(),
+            (Value::String(ours), Value::String(theirs)) => {
+                let none = |text: &str| text.is_empty() || text == NO_ID;
+                none(ours) == none(theirs)
+            }
             (Value::Bool(_), Value::Bool(_)) => true,
             _ => false,
         };

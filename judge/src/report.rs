@@ -38,6 +38,7 @@ fn difference(found: &Found) -> String {
         case,
         versions,
         difference,
+        also,
         why,
     } = found;
     let versions: Vec<String> = versions.iter().map(ToString::to_string).collect();
@@ -48,8 +49,12 @@ fn difference(found: &Found) -> String {
             None => text,
         }
     };
+    let also = match also.as_slice() {
+        [] => String::new(),
+        also => format!("  also at: {}\n", also.join(" ")),
+    };
     format!(
-        "{} {api} ({case}) v{}: {}\n  ours:   {}\n  theirs: {}\n{}",
+        "{} {api} ({case}) v{}: {}\n  ours:   {}\n  theirs: {}\n{also}{}",
         if why.is_some() { "deliberate" } else { "DIFFERENT" },
         versions.join(","),
         difference.place,

@@ -4,8 +4,9 @@
 //! it makes with [`Run::must`] and [`Run::topic`] only has to succeed on both. It is run once for each version that ours
 //! announces, and where a version cannot say its request it does not apply.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -14,6 +15,12 @@ use crate::client::{Answer, AskError};
 use crate::compare::{Difference, compare};
 use crate::lists::Lists;
 use crate::value::Unsayable;
+
+/// How long Apache Kafka gets to show what it has taken.
+const SETTLED: Duration = Duration::from_millis(500);
+
+/// Topics that are made at once: each for itself would take most of a run's time.
+const SPARE: usize = 40;
 
 /// Why a case ends early.
 #[derive(Debug)]
@@ -82,6 +89,7 @@ pub struct Run<'a> {
     case: &'static str,
     names: &'a mut u32,
     made: &'a mut BTreeSet<String>,
+    spare: &'a mut BTreeMap<i32, Vec<String>>,
     differences: Vec<Difference>,
     compared: usize,
 }
@@ -109,7 +117,14 @@ impl Run<'_> {
     /// # Errors
     /// One of them refuses.
     pub fn topic(&mut self, partitions: i32) -> Result<String, Stop> {
-        self.topic_with(partitions, &[])
+        if let Some(name) = self.spare.get_mut(&partitions).and_then(Vec::pop) {
+            return Ok(name);
+        }
+        let mut names: Vec<String> = (0..SPARE).map(|_| self.name("topic")).collect();
+        self.both.create_topics(&names, partitions, &[])?;
+        let name = names.remove(0);
+        self.spare.insert(partitions, names);
+        Ok(name)
     }
 
     /// A new topic with properties on both.
@@ -120,6 +135,14 @@ impl Run<'_> {
         let name = self.name("topic");
         self.both.create_topic(&name, partitions, configs)?;
         Ok(name)
+    }
+
+    /// Waits until neither knows a topic any more.
+    ///
+    /// # Errors
+    /// One of them still does.
+    pub fn gone(&mut self, topic: &str) -> Outcome {
+        Ok(self.both.await_gone(topic)?)
     }
 
     /// What many cases read and none changes: made once per process by the first that asks for it.
@@ -217,6 +240,23 @@ impl Run<'_> {
         ))
     }
 
+    /// What both show once what was asked before has been applied everywhere: asked until the answers agree, or for some
+    /// seconds where they never do.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub fn soon(&mut self, api: &str, version: i16, request: &Value) -> Result<Answers, Stop> {
+        let end = Instant::now() + SETTLED;
+        loop {
+            let answers = self.both.ask(api, version, request)?;
+            if Instant::now() > end || compare(self.lists, api, &answers.ours, &answers.theirs).is_empty() {
+                return Ok(self.judge(api, answers));
+            }
+            // Nothing tells when Apache Kafka has applied its own log.
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Sends both the same body, right or wrong, and compares.
     ///
     /// # Errors
@@ -253,6 +293,8 @@ pub struct Found {
     pub versions: Vec<i16>,
     /// Where and what, in the first of them.
     pub difference: Difference,
+    /// Where else in that answer.
+    pub also: Vec<String>,
     /// Why it is deliberate; `None` where it is a defect.
     pub why: Option<&'static str>,
 }
@@ -285,6 +327,8 @@ pub struct Runner {
     pub lists: Lists,
     names: u32,
     made: BTreeSet<String>,
+    /// Topics that nobody has used yet, by their number of partitions.
+    spare: BTreeMap<i32, Vec<String>>,
 }
 
 impl Runner {
@@ -296,6 +340,7 @@ impl Runner {
             lists: Lists::default(),
             names: 0,
             made: BTreeSet::new(),
+            spare: BTreeMap::new(),
         }
     }
 
@@ -336,10 +381,19 @@ impl Runner {
             case: case.name,
             names: &mut self.names,
             made: &mut self.made,
+            spare: &mut self.spare,
             differences: Vec::new(),
             compared: 0,
         };
+        let begun = Instant::now();
         let outcome = (case.body)(&mut run);
+        if begun.elapsed() > Duration::from_secs(1) {
+            let (api, name) = (judged.api, case.name);
+            eprintln!(
+                "slow: {api} ({name}) v{version} took {} ms",
+                begun.elapsed().as_millis()
+            );
+        }
         let (differences, compared) = (run.differences, run.compared);
         match outcome {
             Ok(()) => {}
@@ -362,6 +416,7 @@ impl Runner {
         for difference in differences {
             let same = |found: &&mut Found| found.case == case.name && found.difference.path == difference.path;
             match judged.found.iter_mut().find(same) {
+                Some(found) if found.versions == [version] => found.also.push(difference.place),
                 Some(found) if found.versions.contains(&version) => {}
                 Some(found) => found.versions.push(version),
                 None => judged.found.push(Found {
@@ -370,6 +425,7 @@ impl Runner {
                     versions: vec![version],
                     why: self.lists.deliberate(judged.api, case.name, &difference.path),
                     difference,
+                    also: Vec::new(),
                 }),
             }
         }

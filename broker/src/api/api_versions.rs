@@ -33,12 +33,12 @@ pub(crate) async fn handle(
                 .with_max_version(api.max)
         })
         .collect();
-    let supported = FEATURES.iter().map(|feature| {
-        // Before version 4 a client cannot read a range that starts at zero.
-        let min = if version < 4 { feature.min.max(1) } else { feature.min };
+    // Before version 4 a client cannot read a range that starts at zero, and is told nothing of it.
+    let readable = FEATURES.iter().filter(|feature| version >= 4 || feature.min > 0);
+    let supported = readable.map(|feature| {
         SupportedFeatureKey::default()
             .with_name(StrBytes::from_static_str(feature.name))
-            .with_min_version(min)
+            .with_min_version(feature.min)
             .with_max_version(feature.max)
     });
     let finalized = FEATURES.iter().map(|feature| {

@@ -40,6 +40,11 @@ pub(crate) async fn handle(
         .map(|topic| topic.name.clone())
         .filter(|name| !seen.insert(name.clone()))
         .collect();
+    if total(ctx, &request.topics) > i64::from(PARTITIONS_MAX) {
+        let refuse = |topic: CreatableTopic| refused(topic.name, too_many());
+        let refused = request.topics.into_iter().map(refuse).collect();
+        return Ok(CreateTopicsResponse::default().with_topics(refused));
+    }
     let mut results = Vec::with_capacity(request.topics.len());
     for topic in request.topics.iter().filter(|topic| !doubled.contains(&topic.name)) {
         let result = if &**topic.name == CLUSTER_METADATA {
@@ -57,6 +62,24 @@ pub(crate) async fn handle(
         ));
     }
     Ok(CreateTopicsResponse::default().with_topics(results))
+}
+
+/// How many partitions are asked for in all.
+fn total(ctx: &RequestContext, topics: &[CreatableTopic]) -> i64 {
+    let partitions = |topic: &CreatableTopic| match (topic.assignments.len(), topic.num_partitions) {
+        (0, -1) => ctx.broker.config.int("num.partitions"),
+        (0, asked) => i64::from(asked),
+        (assigned, _) => assigned as i64,
+    };
+    topics.iter().map(partitions).sum()
+}
+
+/// The refusal of more partitions in one request than Kafka's controller makes.
+pub(crate) fn too_many() -> ApiError {
+    ApiError::new(
+        ResponseError::PolicyViolation,
+        "Excessively large number of partitions per request.",
+    )
 }
 
 fn refused(name: TopicName, error: ApiError) -> CreatableTopicResult {
@@ -152,12 +175,6 @@ fn plan(ctx: &RequestContext, topic: &CreatableTopic) -> Result<Plan, ApiError> 
     } else {
         check_assignments(ctx, topic)?
     };
-    if partitions > PARTITIONS_MAX {
-        return Err(ApiError::new(
-            ResponseError::PolicyViolation,
-            "Excessively large number of partitions per request.",
-        ));
-    }
     Ok(Plan { partitions, overrides })
 }
 

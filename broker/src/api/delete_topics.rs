@@ -34,6 +34,13 @@ pub(crate) async fn handle(
         id: topic.topic_id,
     });
     let asked: Vec<Named> = by_name.chain(by_either).collect();
+    // The ids that are given, and a name for the same topic makes both one mistake.
+    let ids: HashSet<Uuid> = asked.iter().map(|named| named.id).filter(|id| !id.is_nil()).collect();
+    let same = |named: &Named| {
+        let topic = ctx.broker.topics.get(named.name.as_ref()?)?;
+        (named.id.is_nil() && ids.contains(&topic.id)).then_some(topic.id)
+    };
+    let twice: HashSet<Uuid> = asked.iter().filter_map(same).collect();
     let mut seen = HashSet::new();
     let doubled: HashSet<Named> = asked.iter().filter(|named| !seen.insert(*named)).cloned().collect();
     let mut told = HashSet::new();
@@ -42,7 +49,19 @@ pub(crate) async fn handle(
         if doubled.contains(&named) && !told.insert(named.clone()) {
             continue;
         }
-        let result = if ctx.broker.config.boolean("delete.topic.enable") {
+        if named.name.is_none() && twice.contains(&named.id) {
+            continue;
+        }
+        let result = if let Some(id) = same(&named) {
+            let text = "The provided topic name maps to an ID that was already supplied.";
+            let named = Named { id, ..named };
+            responses.push(respond(
+                version,
+                named,
+                Err(ApiError::new(ResponseError::InvalidRequest, text)),
+            ));
+            continue;
+        } else if ctx.broker.config.boolean("delete.topic.enable") {
             delete(ctx, &named, doubled.contains(&named)).await
         } else if version < 3 {
             Err(ApiError::new(

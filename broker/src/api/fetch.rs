@@ -8,6 +8,8 @@
 mod encode;
 mod read;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +35,9 @@ struct Limits {
 
 /// Resolves the session, reads, waits, answers.
 pub(crate) async fn handle(ctx: &RequestContext, version: i16, request: FetchRequest) -> Result<Reply, Disconnect> {
+    if !(0..=1).contains(&request.isolation_level) {
+        return refuse(ctx, version, &request, ResponseError::UnknownServerError);
+    }
     let limits = limits(ctx, &request);
     let max_wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let session = match ctx.broker.fetch_sessions.resolve(session_request(version, &request)) {
@@ -55,6 +60,33 @@ pub(crate) async fn handle(ctx: &RequestContext, version: i16, request: FetchReq
     let targets = find_all(ctx, version, session.wanted());
     let found = read_or_wait(ctx, &targets, &limits, max_wait).await;
     answer(ctx, version, &session, targets, found)
+}
+
+/// The answer to a request that is refused as a whole: before version 13 each partition has the error too.
+fn refuse(
+    ctx: &RequestContext,
+    version: i16,
+    request: &FetchRequest,
+    error: ResponseError,
+) -> Result<Reply, Disconnect> {
+    let refused = |(key, wanted)| {
+        let place = Err(error);
+        let found = Found {
+            aborted: Some(Vec::new()),
+            ..Found::error(error)
+        };
+        (Target { key, wanted, place }, found)
+    };
+    let partitions = match version {
+        ..13 => wanted(version, request).into_iter().map(refused).collect(),
+        _ => Vec::new(),
+    };
+    let answer = Answer {
+        error: error.code(),
+        session_id: 0,
+        partitions,
+    };
+    encode(ctx, version, &answer)
 }
 
 /// Reads, and where there is too little yet, waits and reads again.
@@ -184,14 +216,39 @@ fn wanted(version: i16, request: &FetchRequest) -> Vec<(PartitionKey, Wanted)> {
         topic.partitions.iter().map(move |partition| {
             let wanted = Wanted {
                 fetch_offset: partition.fetch_offset,
-                max_bytes: partition.partition_max_bytes,
-                current_leader_epoch: partition.current_leader_epoch,
+                // A limit below zero in all is one for each.
+                max_bytes: if request.max_bytes < 0 {
+                    -1
+                } else {
+                    partition.partition_max_bytes
+                },
+                // Whatever is below zero stands for none.
+                current_leader_epoch: partition.current_leader_epoch.max(-1),
                 last_fetched_epoch: partition.last_fetched_epoch,
             };
             (key(version, &topic.topic, topic.topic_id, partition.partition), wanted)
         })
     });
-    partitions.collect()
+    each_once(partitions.collect())
+}
+
+/// Of a partition that is named more than once, the last is meant, in the place of the first.
+fn each_once(wanted: Vec<(PartitionKey, Wanted)>) -> Vec<(PartitionKey, Wanted)> {
+    if wanted.len() < 2 {
+        return wanted;
+    }
+    let mut places: HashMap<PartitionKey, usize> = HashMap::with_capacity(wanted.len());
+    let mut once: Vec<(PartitionKey, Wanted)> = Vec::with_capacity(wanted.len());
+    for (key, wanted) in wanted {
+        match places.entry(key.clone()) {
+            Entry::Occupied(place) => once[*place.get()].1 = wanted,
+            Entry::Vacant(place) => {
+                place.insert(once.len());
+                once.push((key, wanted));
+            }
+        }
+    }
+    once
 }
 
 fn session_request(version: i16, request: &FetchRequest) -> SessionRequest {

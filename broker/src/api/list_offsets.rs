@@ -31,11 +31,17 @@ pub(crate) async fn handle(
     let doubled = doubled(&request);
     let mut told = HashSet::new();
     let committed_only = request.isolation_level == 1;
-    let topics = request.topics.into_iter().map(|asked| {
+    // Apache Kafka does not foresee another level.
+    let known_level = (0..=1).contains(&request.isolation_level);
+    // It answers by partition, so a topic without any is not in its answer.
+    let asked = request.topics.into_iter().filter(|asked| !asked.partitions.is_empty());
+    let topics = asked.map(|asked| {
         let topic = ctx.broker.topics.get(&asked.name);
         let partitions = asked.partitions.iter().filter_map(|partition| {
             let place = (asked.name.to_string(), partition.partition_index);
-            let found = if !doubled.contains(&place) {
+            let found = if !known_level {
+                Err(ResponseError::UnknownServerError)
+            } else if !doubled.contains(&place) {
                 find(topic.as_deref(), partition, version, committed_only)
             } else if told.insert(place) {
                 Err(ResponseError::InvalidRequest)

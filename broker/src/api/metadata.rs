@@ -28,6 +28,9 @@ pub(crate) async fn handle(
     let broker = &ctx.broker;
     let may_create =
         broker.config.boolean("auto.create.topics.enable") && (version < 4 || request.allow_auto_topic_creation);
+    if let Some(error) = refuses(version, request.topics.as_deref().unwrap_or_default()) {
+        return Ok(refusal(version, request.topics.unwrap_or_default(), error));
+    }
     let mut topics = match request.topics {
         Some(asked) if version >= 1 || !asked.is_empty() => some(ctx, version, asked, may_create).await,
         _ => broker
@@ -58,30 +61,47 @@ pub(crate) async fn handle(
     Ok(response)
 }
 
-/// The topics that were asked for, each once.
+/// Why a request is refused as a whole. Names may be null from version 10 on, but only version 12 and later ask by id; one
+/// that then gives neither makes Apache Kafka fail unexpectedly.
+fn refuses(version: i16, asked: &[MetadataRequestTopic]) -> Option<ResponseError> {
+    let by_id = |topic: &MetadataRequestTopic| !topic.topic_id.is_nil();
+    let nameless = |topic: &MetadataRequestTopic| topic.name.is_none();
+    if version < 12 {
+        let unfit = asked.iter().any(|topic| nameless(topic) || by_id(topic));
+        return unfit.then_some(ResponseError::InvalidRequest);
+    }
+    let fails = !asked.iter().any(by_id) && asked.iter().any(nameless);
+    fails.then_some(ResponseError::UnknownServerError)
+}
+
+/// The answer to a request that is refused: no brokers, and the error at each topic.
+fn refusal(version: i16, asked: Vec<MetadataRequestTopic>, error: ResponseError) -> MetadataResponse {
+    let topics = asked
+        .into_iter()
+        .map(|topic| unknown(version, Some(topic.name.unwrap_or_default()), topic.topic_id, error));
+    let response = MetadataResponse::default()
+        .with_topics(topics.collect())
+        .with_controller_id(BrokerId(-1))
+        .with_cluster_id(None);
+    if version >= 13 {
+        response.with_error_code(error.code())
+    } else {
+        response
+    }
+}
+
+/// The topics that were asked for, each once. Where one is asked for by its id, names are not looked at, as in Apache Kafka.
 async fn some(
     ctx: &RequestContext,
     version: i16,
     asked: Vec<MetadataRequestTopic>,
     may_create: bool,
 ) -> Vec<MetadataResponseTopic> {
-    // Names may be null from version 10 on, but only version 12 and later ask by id.
-    let unfit = |topic: &MetadataRequestTopic| topic.name.is_none() || !topic.topic_id.is_nil();
-    if version < 12 && asked.iter().any(unfit) {
-        let refuse = |topic: &MetadataRequestTopic| {
-            unknown(
-                version,
-                topic.name.clone(),
-                topic.topic_id,
-                ResponseError::InvalidRequest,
-            )
-        };
-        return asked.iter().map(refuse).collect();
-    }
+    let by_id = asked.iter().any(|topic| !topic.topic_id.is_nil());
     let mut seen = HashSet::new();
     let mut topics = Vec::with_capacity(asked.len());
     for topic in asked {
-        if !seen.insert((topic.name.clone(), topic.topic_id)) {
+        if by_id && topic.topic_id.is_nil() || !seen.insert((topic.name.clone(), topic.topic_id)) {
             continue;
         }
         topics.push(if topic.topic_id.is_nil() {

@@ -58,5 +58,9 @@ pub(crate) fn end_offset(partition: &Partition, epoch: i32) -> (i32, i64) {
     if epoch == -1 || epoch > partition.leader_epoch {
         return (-1, -1);
     }
+    if epoch < 0 {
+        // Before the first epoch there is nothing: it ends where the first begins.
+        return (epoch, partition.log.offsets().log_start_offset);
+    }
     partition.log.end_offset_for_epoch(epoch)
 }

@@ -42,7 +42,12 @@ pub(crate) async fn handle(ctx: &RequestContext, version: i16, request: ProduceR
     let now_ms = ctx.broker.clock.now_ms();
     let mut unsynced = Vec::new();
     let mut responses = Vec::with_capacity(request.topic_data.len());
-    for data in request.topic_data {
+    // It is answered by partition, so a topic without any is not in the answer, as in Apache Kafka.
+    for data in request
+        .topic_data
+        .into_iter()
+        .filter(|data| !data.partition_data.is_empty())
+    {
         let topic = find_topic(ctx, version, &data);
         let mut partitions = Vec::with_capacity(data.partition_data.len());
         for partition_data in &data.partition_data {

@@ -34,7 +34,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    fn error(error: ResponseError) -> Self {
+    pub(super) fn error(error: ResponseError) -> Self {
         Self {
             error: error.code(),
             high_watermark: -1,
@@ -68,6 +68,8 @@ pub(super) fn read_all(targets: &[Target], max_bytes: usize, isolation: Isolatio
                 aborted: Some(Vec::new()),
                 ..Found::error(*error)
             },
+            // Apache Kafka does not foresee a limit below zero.
+            Ok(_) if target.wanted.max_bytes < 0 => Found::error(ResponseError::UnknownServerError),
             Ok(place) => {
                 let limit = left.min(usize::try_from(target.wanted.max_bytes).unwrap_or(0));
                 read_one(&place.partition, &target.wanted, limit, at_least_one_batch, isolation)

@@ -1,0 +1,243 @@
+//! IncrementalAlterConfigs (44).
+
+use serde_json::{Value, json};
+
+use crate::run::{Case, Outcome, Run, case};
+
+const TOPICS: i8 = 2;
+const BROKERS: i8 = 4;
+
+const SET: i8 = 0;
+const DELETE: i8 = 1;
+const APPEND: i8 = 2;
+const SUBTRACT: i8 = 3;
+
+/// What is changed: property, operation, value.
+type Change = (&'static str, i8, Option<&'static str>);
+
+fn request(kind: i8, name: &str, changes: &[Change], validate_only: bool) -> Value {
+    let configs: Vec<Value> = changes
+        .iter()
+        .map(|(name, operation, value)| json!({ "Name": name, "ConfigOperation": operation, "Value": value }))
+        .collect();
+    json!({ "Resources": [{ "ResourceType": kind, "ResourceName": name, "Configs": configs }], "ValidateOnly": validate_only })
+}
+
+/// What a resource has, once both have applied it.
+pub(super) fn sees(run: &mut Run<'_>, kind: i8, name: &str) -> Outcome {
+    let keys = [
+        "retention.ms",
+        "segment.ms",
+        "segment.bytes",
+        "cleanup.policy",
+        "log.retention.ms",
+        "log.cleanup.policy",
+        "message.max.bytes",
+    ];
+    let resource = json!({ "ResourceType": kind, "ResourceName": name, "ConfigurationKeys": keys });
+    run.soon(
+        "DescribeConfigs",
+        4,
+        &json!({ "Resources": [resource], "IncludeSynonyms": true }),
+    )
+    .map(drop)
+}
+
+/// Changes to a topic that has properties already, and what it has then.
+fn of_topic(name: &'static str, changes: &'static [Change]) -> Case {
+    case(name, move |run| {
+        let topic = run.topic_with(1, &[("retention.ms", "1000"), ("cleanup.policy", "compact")])?;
+        run.ask(request(TOPICS, &topic, changes, false))?;
+        sees(run, TOPICS, &topic)
+    })
+}
+
+/// Changes to the broker or to all, what there is then, and back.
+fn of_broker(name: &'static str, broker: &'static str, changes: &'static [Change]) -> Case {
+    case(name, move |run| {
+        run.ask(request(BROKERS, broker, changes, false))?;
+        sees(run, BROKERS, broker)?;
+        sees(run, BROKERS, "1")?;
+        let back: Vec<Change> = changes.iter().map(|(name, ..)| (*name, DELETE, None)).collect();
+        run.ask(request(BROKERS, broker, &back, false))?;
+        sees(run, BROKERS, "1")
+    })
+}
+
+fn of(name: &'static str, kind: i8, resource: &'static str, changes: &'static [Change]) -> Case {
+    case(name, move |run| {
+        run.ask(request(kind, resource, changes, true)).map(drop)
+    })
+}
+
+fn topics() -> Vec<Case> {
+    vec![
+        of_topic("set", &[("retention.ms", SET, Some("3000"))]),
+        of_topic("set another", &[("segment.ms", SET, Some("3000"))]),
+        of_topic("delete", &[("retention.ms", DELETE, None)]),
+        of_topic("delete what is not set", &[("segment.ms", DELETE, None)]),
+        of_topic("delete with a value", &[("retention.ms", DELETE, Some("1000"))]),
+        of_topic("append", &[("cleanup.policy", APPEND, Some("delete"))]),
+        of_topic("append what is there", &[("cleanup.policy", APPEND, Some("compact"))]),
+        of_topic("append to what is no list", &[("retention.ms", APPEND, Some("1"))]),
+        of_topic("subtract", &[("cleanup.policy", SUBTRACT, Some("compact"))]),
+        of_topic(
+            "subtract what is not there",
+            &[("cleanup.policy", SUBTRACT, Some("delete"))],
+        ),
+        of_topic(
+            "subtract from what is no list",
+            &[("retention.ms", SUBTRACT, Some("1"))],
+        ),
+        of_topic(
+            "several",
+            &[
+                ("retention.ms", SET, Some("5")),
+                ("cleanup.policy", APPEND, Some("delete")),
+                ("segment.ms", SET, Some("7")),
+            ],
+        ),
+        of_topic("nothing", &[]),
+        of_topic("set without a value", &[("retention.ms", SET, None)]),
+        of_topic("append without a value", &[("cleanup.policy", APPEND, None)]),
+        of_topic("an operation that there is not", &[("retention.ms", 4, Some("1"))]),
+        of_topic("an operation below zero", &[("retention.ms", -1, Some("1"))]),
+        of_topic(
+            "a property twice",
+            &[("retention.ms", SET, Some("1")), ("retention.ms", DELETE, None)],
+        ),
+        of_topic("an unknown property", &[("no.such.property", SET, Some("1"))]),
+        of_topic("delete an unknown property", &[("no.such.property", DELETE, None)]),
+        of_topic(
+            "append to an unknown property",
+            &[("no.such.property", APPEND, Some("1"))],
+        ),
+        of_topic("a number that is none", &[("retention.ms", SET, Some("long"))]),
+        of_topic("a number out of range", &[("segment.bytes", SET, Some("1"))]),
+        of_topic("a word that is none", &[("cleanup.policy", APPEND, Some("forget"))]),
+        of_topic("a property without a name", &[("", SET, Some("1"))]),
+        of_topic(
+            "good and bad",
+            &[("segment.ms", SET, Some("3000")), ("retention.ms", SET, Some("x"))],
+        ),
+        case("only to see", |run| {
+            let topic = run.topic(1)?;
+            run.ask(request(TOPICS, &topic, &[("retention.ms", SET, Some("3000"))], true))?;
+            sees(run, TOPICS, &topic)
+        }),
+        of(
+            "an unknown topic",
+            TOPICS,
+            "nowhere",
+            &[("retention.ms", SET, Some("1"))],
+        ),
+        of(
+            "a bad name of a topic",
+            TOPICS,
+            "a b",
+            &[("retention.ms", SET, Some("1"))],
+        ),
+        of(
+            "an empty name of a topic",
+            TOPICS,
+            "",
+            &[("retention.ms", SET, Some("1"))],
+        ),
+    ]
+}
+
+fn brokers() -> Vec<Case> {
+    vec![
+        of_broker("the broker", "1", &[("log.retention.ms", SET, Some("100000000"))]),
+        of_broker("all brokers", "", &[("log.retention.ms", SET, Some("100000000"))]),
+        of_broker(
+            "a list of the broker",
+            "1",
+            &[("log.cleanup.policy", APPEND, Some("compact"))],
+        ),
+        of("another broker", BROKERS, "2", &[("log.retention.ms", SET, Some("1"))]),
+        of(
+            "a broker that is no number",
+            BROKERS,
+            "one",
+            &[("log.retention.ms", SET, Some("1"))],
+        ),
+        of(
+            "a read-only property of the broker",
+            BROKERS,
+            "1",
+            &[("num.partitions", SET, Some("3"))],
+        ),
+        of(
+            "delete a read-only property of the broker",
+            BROKERS,
+            "1",
+            &[("num.partitions", DELETE, None)],
+        ),
+        of(
+            "an unknown property of the broker",
+            BROKERS,
+            "1",
+            &[("no.such.property", SET, Some("3"))],
+        ),
+        of(
+            "a bad property of the broker",
+            BROKERS,
+            "1",
+            &[("log.retention.ms", SET, Some("x"))],
+        ),
+        of(
+            "a property of the broker out of range",
+            BROKERS,
+            "1",
+            &[("message.max.bytes", SET, Some("-1"))],
+        ),
+        of(
+            "a property of one broker for all",
+            BROKERS,
+            "",
+            &[("listeners", SET, Some("PLAINTEXT://127.0.0.1:1"))],
+        ),
+        of(
+            "append to what is no list of the broker",
+            BROKERS,
+            "1",
+            &[("log.retention.ms", APPEND, Some("1"))],
+        ),
+        of(
+            "an operation that there is not for the broker",
+            BROKERS,
+            "1",
+            &[("log.retention.ms", 4, Some("1"))],
+        ),
+    ]
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    let others = vec![
+        of("resource 0", 0, "x", &[]),
+        of("resource 1", 1, "x", &[]),
+        of("resource 99", 99, "x", &[]),
+        of("loggers", 8, "1", &[("kafka", SET, Some("INFO"))]),
+        of("client metrics", 16, "m", &[("interval.ms", SET, Some("1000"))]),
+        of(
+            "a group",
+            32,
+            "g",
+            &[("consumer.session.timeout.ms", SET, Some("50000"))],
+        ),
+        case("no resources", |run| run.ask(json!({ "Resources": [] })).map(drop)),
+        case("a resource twice", |run| {
+            let topic = run.topic(1)?;
+            let resource = json!({ "ResourceType": TOPICS, "ResourceName": topic, "Configs": [{ "Name": "retention.ms", "Value": "1" }] });
+            run.ask(json!({ "Resources": [resource, resource] })).map(drop)
+        }),
+        case("good and bad resources", |run| {
+            let topic = run.topic(1)?;
+            let resource = |name: &str| json!({ "ResourceType": TOPICS, "ResourceName": name, "Configs": [{ "Name": "retention.ms", "Value": "1" }] });
+            run.ask(json!({ "Resources": [resource("nowhere"), resource(&topic)] }))
+                .map(drop)
+        }),
+    ];
+    [topics(), brokers(), others].into_iter().flatten().collect()
+}
