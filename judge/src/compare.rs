@@ -71,7 +71,8 @@ impl Comparison<'_> {
                     }
                 }
             }
-            (Value::String(of_ours), Value::String(of_theirs)) if without_times(of_ours) == without_times(of_theirs) => {}
+            (Value::String(of_ours), Value::String(of_theirs))
+                if without_times(of_ours) == without_times(of_theirs) => {}
             _ if ours == theirs || self.lists.may_differ(self.api, path, ours, theirs) => {}
             _ => self.found.push(Difference {
                 path: path.to_owned(),
@@ -129,7 +130,8 @@ fn without_times(text: &str) -> String {
             digits.push(char);
             continue;
         }
-        let is_time = digits.len() == 13 && digits.starts_with('1') || digits.len() == 19 && digits.starts_with("92233");
+        let is_time =
+            digits.len() == 13 && digits.starts_with('1') || digits.len() == 19 && digits.starts_with("92233");
         plain.push_str(if is_time { "(a time)" } else { &digits });
         digits.clear();
         plain.push(char);

@@ -60,14 +60,44 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
         path: "**.Port",
         reason: "each has its own",
     },
-    MayDiffer { api: "CreateTopics", path: "Topics[].TopicId", reason: "each gives its own; it is there or not alike" },
-    MayDiffer { api: "Fetch", path: "SessionId", reason: "drawn at random; there is one or not alike" },
-    MayDiffer { api: "InitProducerId", path: "ProducerId", reason: "each counts its own; it is one or -1 alike" },
-    MayDiffer { api: "Produce", path: "**.LogAppendTimeMs", reason: "the time on the broker" },
-    MayDiffer { api: "ApiVersions", path: "FinalizedFeaturesEpoch", reason: "an offset in Apache Kafka's own metadata log" },
-    MayDiffer { api: "DescribeLogDirs", path: "Results[].LogDir", reason: "each has its own directory" },
-    MayDiffer { api: "DescribeLogDirs", path: "Results[].UsableBytes", reason: "the disk is in use" },
-    MayDiffer { api: "*", path: "ClusterId",
+    MayDiffer {
+        api: "CreateTopics",
+        path: "Topics[].TopicId",
+        reason: "each gives its own; it is there or not alike",
+    },
+    MayDiffer {
+        api: "Fetch",
+        path: "SessionId",
+        reason: "drawn at random; there is one or not alike",
+    },
+    MayDiffer {
+        api: "InitProducerId",
+        path: "ProducerId",
+        reason: "each counts its own; it is one or -1 alike",
+    },
+    MayDiffer {
+        api: "Produce",
+        path: "**.LogAppendTimeMs",
+        reason: "the time on the broker",
+    },
+    MayDiffer {
+        api: "ApiVersions",
+        path: "FinalizedFeaturesEpoch",
+        reason: "an offset in Apache Kafka's own metadata log",
+    },
+    MayDiffer {
+        api: "DescribeLogDirs",
+        path: "Results[].LogDir",
+        reason: "each has its own directory",
+    },
+    MayDiffer {
+        api: "DescribeLogDirs",
+        path: "Results[].UsableBytes",
+        reason: "the disk is in use",
+    },
+    MayDiffer {
+        api: "*",
+        path: "ClusterId",
         reason: "each is a cluster of its own",
     },
     MayDiffer {
@@ -94,14 +124,54 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
 
 /// What has no order.
 pub const UNORDERED: &[Unordered] = &[
-    Unordered { api: "DescribeLogDirs", path: "Results[].Topics[].Partitions[]", by: &["PartitionIndex"], reason: "Apache Kafka answers in the order of a hash table" },
-    Unordered { api: "DescribeLogDirs", path: "Results[].Topics[]", by: &["Name"], reason: "Apache Kafka answers in the order of a hash table" },
-    Unordered { api: "DescribeConfigs", path: "Results[].Configs[]", by: &["Name"], reason: "Apache Kafka answers in the order of a hash table" },
-    Unordered { api: "DeleteRecords", path: "Topics[].Partitions[]", by: &["PartitionIndex"], reason: "Apache Kafka answers in the order of a hash table" },
-    Unordered { api: "DeleteRecords", path: "Topics[]", by: &["Name"], reason: "Apache Kafka answers in the order of a hash table" },
-    Unordered { api: "DeleteTopics", path: "Responses[]", by: &["Name", "TopicId", "ErrorCode"], reason: "Apache Kafka answers in the order of a hash table" },
-    Unordered { api: "ListOffsets", path: "Topics[].Partitions[]", by: &["PartitionIndex"], reason: "Apache Kafka answers in the order of a hash table" },
-    Unordered { api: "ListOffsets", path: "Topics[]", by: &["Name"], reason: "Apache Kafka answers in the order of a hash table" },
+    Unordered {
+        api: "DescribeLogDirs",
+        path: "Results[].Topics[].Partitions[]",
+        by: &["PartitionIndex"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "DescribeLogDirs",
+        path: "Results[].Topics[]",
+        by: &["Name"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "DescribeConfigs",
+        path: "Results[].Configs[]",
+        by: &["Name"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "DeleteRecords",
+        path: "Topics[].Partitions[]",
+        by: &["PartitionIndex"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "DeleteRecords",
+        path: "Topics[]",
+        by: &["Name"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "DeleteTopics",
+        path: "Responses[]",
+        by: &["Name", "TopicId", "ErrorCode"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "ListOffsets",
+        path: "Topics[].Partitions[]",
+        by: &["PartitionIndex"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "ListOffsets",
+        path: "Topics[]",
+        by: &["Name"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
     Unordered {
         api: "Produce",
         path: "Responses[]",

@@ -20,7 +20,10 @@ pub(super) fn cases() -> Vec<Case> {
             run.once("producer ids", |both| {
                 let request = request(Value::Null, 60_000);
                 let client = both.client(Side::Theirs);
-                until(client, "InitProducerId", 4, &request, |answer| error_of(answer).is_none()).map(drop)
+                until(client, "InitProducerId", 4, &request, |answer| {
+                    error_of(answer).is_none()
+                })
+                .map(drop)
             })?;
             run.ask(request(Value::Null, 60_000)).map(drop)
         }),
