@@ -6,6 +6,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaConfRes;
 
+use crate::login;
 use crate::properties;
 use crate::usage::{UsageError, nearest};
 
@@ -23,13 +24,19 @@ pub struct KafkaOptions {
     )]
     pub bootstrap_server: String,
 
-    /// Any property of librdkafka, over the program's own choice; may be repeated
+    /// Any property of librdkafka, over the program's own choice; may be repeated. TLS and SASL are asked for here:
+    /// security.protocol, sasl.mechanism (also AWS_MSK_IAM), ssl.ca.location …
     #[arg(short = 'X', long = "property", value_name = "NAME=VALUE", value_parser = parse_property)]
     pub properties: Vec<(String, String)>,
 
     /// How long to wait for a broker or a store that is away before giving up
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
+
+    /// The AWS profile whose credentials Amazon MSK gets to see (`sasl.mechanism=AWS_MSK_IAM`), where a command has an option
+    /// for it; `None` for the standard chain's.
+    #[arg(skip)]
+    pub aws_profile: Option<String>,
 }
 
 impl Default for KafkaOptions {
@@ -45,6 +52,7 @@ impl KafkaOptions {
             bootstrap_server: bootstrap_server.into(),
             properties: Vec::new(),
             timeout: Duration::from_secs(60),
+            aws_profile: None,
         }
     }
 
@@ -59,10 +67,11 @@ impl KafkaOptions {
     }
 
     /// librdkafka's configuration: the program's `defaults`, then the bootstrap server, then what the user
-    /// gave by `-X`, which wins under each name that a property has.
+    /// gave by `-X`, which wins under each name that a property has. A client of it is made by [`crate::connect`].
     ///
     /// # Errors
-    /// An unknown property, with the nearest that exists, or a value that its property does not take.
+    /// An unknown property, with the nearest that exists, or a value that its property does not take, or a way of logging in
+    /// that cannot be.
     pub fn client_config(&self, defaults: &[(&str, &str)]) -> Result<ClientConfig, UsageError> {
         let mut config = ClientConfig::new();
         let own = [("bootstrap.servers", self.bootstrap_server.as_str())];
@@ -72,6 +81,9 @@ impl KafkaOptions {
             }
         }
         for (place, (name, value)) in self.properties.iter().enumerate() {
+            if login::is_ours(name, value) {
+                continue;
+            }
             check_property(name, value)?;
             let canonical = properties::canonical(name);
             let again = self.properties[place + 1..]
@@ -81,22 +93,17 @@ impl KafkaOptions {
                 config.set(name, value);
             }
         }
+        login::complete(self, &mut config)?;
         Ok(config)
     }
 }
 
-/// What to tell the user when librdkafka refuses to make a client: properties that exclude each other are a
-/// [`UsageError`], anything else is passed on.
-pub fn creation_error(error: KafkaError) -> anyhow::Error {
-    match error {
-        KafkaError::ClientConfig(_, text, ..) | KafkaError::ClientCreation(text) => {
-            UsageError(format!("Kafka client: {}", text.trim())).into()
-        }
-        other => other.into(),
-    }
-}
-
 fn check_property(name: &str, value: &str) -> Result<(), UsageError> {
+    if let Some(instead) = properties::instead_of(name) {
+        return Err(UsageError(format!(
+            "-X {name}: a property of Kafka's Java client only; {instead}"
+        )));
+    }
     let mut config = ClientConfig::new();
     config.set(name, value);
     match config.create_native_config() {

@@ -5,20 +5,26 @@
 //! - [`UsageError`]: the user asked for something that cannot be. It names what was asked, suggests the
 //!   nearest thing that exists ([`nearest`]), and makes the binary exit with [`exit_code`] 2.
 //! - [`KafkaOptions`]: `--bootstrap-server`, `-X name=value`, `--timeout`, checked before they are used.
-//! - [`wait_for_broker`]: waits with backoff for a broker that is away, and says so.
+//! - [`connect`]: makes every librdkafka client of the workspace, and lets it log in.
+//! - [`wait_for_broker`]: waits with backoff for a broker that is away, and says so; a broker that refuses is not waited for.
 //! - [`Progress`]: a bar on a terminal, one line a second in a pipe.
 //! - [`s3`]: where S3 is, with which credentials, and `s3://bucket/prefix`.
 //!
 //! Nothing here knows what is produced, consumed or stored.
 
+mod aws;
 mod kafka;
+mod login;
+mod msk;
 mod progress;
 mod properties;
+mod refusal;
 pub mod s3;
 mod usage;
 mod wait;
 
-pub use kafka::{KafkaOptions, creation_error};
+pub use kafka::KafkaOptions;
+pub use login::{Native, Plain, connect, oauth_token};
 pub use progress::Progress;
 pub use usage::{UsageError, exit_code, nearest};
 pub use wait::{Cluster, wait_for_broker};

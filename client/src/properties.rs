@@ -22,6 +22,12 @@ const UNREPORTED: &[&str] = &[
     "metadata.broker.list",
     "retries",
     "sasl.mechanism",
+    "sasl.oauthbearer.client.id",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.config",
+    "sasl.oauthbearer.extensions",
+    "sasl.oauthbearer.scope",
+    "sasl.oauthbearer.token.endpoint.url",
     "sasl.password",
     "sasl.username",
     "ssl.ca.location",
@@ -55,6 +61,37 @@ pub(crate) fn canonical(name: &str) -> &str {
         .iter()
         .find(|(alias, _)| *alias == name)
         .map_or(name, |(_, canonical)| canonical)
+}
+
+/// Properties of the Java client that have no counterpart of the same name, and what to give instead.
+const OF_THE_JAVA_CLIENT: &[(&str, &str)] = &[
+    (
+        "sasl.jaas.config",
+        "give sasl.username and sasl.password (nothing of the kind with sasl.mechanism=AWS_MSK_IAM)",
+    ),
+    (
+        "sasl.client.callback.handler.class",
+        "sasl.mechanism=AWS_MSK_IAM needs none; for OAUTHBEARER give sasl.oauthbearer.method=oidc",
+    ),
+    ("ssl.truststore.location", "give ssl.ca.location, a PEM file"),
+    ("ssl.truststore.certificates", "give ssl.ca.pem"),
+    (
+        "ssl.truststore.password",
+        "give ssl.ca.location, a PEM file, which needs none",
+    ),
+    ("ssl.truststore.type", "give ssl.ca.location, a PEM file"),
+    (
+        "ssl.keystore.type",
+        "give ssl.keystore.location (PKCS#12), or ssl.certificate.location and ssl.key.location (PEM)",
+    ),
+    ("ssl.keystore.key", "give ssl.key.pem"),
+    ("ssl.keystore.certificate.chain", "give ssl.certificate.pem"),
+];
+
+/// What to give instead of a property that only the Java client has.
+pub(crate) fn instead_of(name: &str) -> Option<&'static str> {
+    let found = OF_THE_JAVA_CLIENT.iter().find(|(of_java, _)| *of_java == name);
+    found.map(|(_, instead)| *instead)
 }
 
 /// Every property name that can be suggested, in alphabetical order.

@@ -8,14 +8,13 @@
 use std::{fmt, str::FromStr};
 
 use aws_config::{
-    BehaviorVersion, ConfigLoader, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
+    ConfigLoader, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider,
     meta::credentials::CredentialsProviderChain, profile::ProfileFileCredentialsProvider,
     provider_config::ProviderConfig,
 };
 use aws_credential_types::Credentials;
-use aws_sdk_s3::config::SharedHttpClient;
-use aws_smithy_http_client::tls;
-use aws_smithy_types::timeout::TimeoutConfig;
+
+use crate::aws;
 
 /// The access key that `tickertape s3` accepts by default.
 pub const LOCAL_ACCESS_KEY_ID: &str = "tickertape";
@@ -25,9 +24,6 @@ pub const LOCAL_SECRET_ACCESS_KEY: &str = "tickertape-secret";
 pub const LOCAL_ENDPOINT: &str = "http://127.0.0.1:9000";
 /// The region used with an endpoint of one's own when none is given: such servers accept any.
 pub const LOCAL_REGION: &str = "us-east-1";
-
-/// How long a connection may take to be made before the attempt counts as failed.
-const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Where the store is. Credentials are found as by every AWS tool and have no option, since command lines
 /// are read by others.
@@ -100,12 +96,13 @@ impl S3Options {
                 return Err(S3OptionError::Endpoint { got: got.clone() });
             }
         }
-        let http = http_client();
-        let mut loader = self.loader(http.clone());
+        let mut loader = aws::chain(self.profile.as_deref(), self.region.as_deref());
         if let Some(endpoint) = endpoint.as_ref() {
-            loader = loader
-                .endpoint_url(endpoint)
-                .credentials_provider(self.own_store_credentials(http));
+            loader = loader.endpoint_url(endpoint);
+        }
+        // One of Amazon's own, such as a VPC's, has the whole chain's credentials and region.
+        if endpoint.is_some_and(|endpoint| !is_amazons(&endpoint)) {
+            loader = loader.credentials_provider(self.own_store_credentials());
             if self.region.is_none() {
                 // Asked before the default chain, which would wait for an instance's metadata service.
                 let region = std::env::var("AWS_DEFAULT_REGION").unwrap_or_else(|_| LOCAL_REGION.to_owned());
@@ -122,21 +119,7 @@ impl S3Options {
     /// # Errors
     /// [`S3OptionError::NoRegion`].
     pub async fn aws_config(&self) -> Result<SdkConfig, S3OptionError> {
-        loaded(self.loader(http_client())).await
-    }
-
-    /// The standard chain with what the options say of profile and region.
-    fn loader(&self, http: SharedHttpClient) -> ConfigLoader {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build());
-        if let Some(profile) = &self.profile {
-            loader = loader.profile_name(profile);
-        }
-        if let Some(region) = self.region.clone().filter(|region| !region.is_empty()) {
-            loader = loader.region(Region::new(region));
-        }
-        loader
+        loaded(aws::chain(self.profile.as_deref(), self.region.as_deref())).await
     }
 
     /// A client of the store. Buckets are addressed by path when the endpoint is one's own, since a local
@@ -147,14 +130,14 @@ impl S3Options {
     pub async fn client(&self) -> anyhow::Result<aws_sdk_s3::Client> {
         let shared = self.sdk_config().await?;
         let config = aws_sdk_s3::config::Builder::from(&shared)
-            .force_path_style(self.endpoint().is_some())
+            .force_path_style(shared.endpoint_url().is_some_and(|endpoint| !is_amazons(endpoint)))
             .build();
         Ok(aws_sdk_s3::Client::from_conf(config))
     }
 
     /// Environment, then profile, then the embedded server's keys.
-    fn own_store_credentials(&self, http: SharedHttpClient) -> CredentialsProviderChain {
-        let context = ProviderConfig::without_region().with_http_client(http);
+    fn own_store_credentials(&self) -> CredentialsProviderChain {
+        let context = ProviderConfig::without_region().with_http_client(aws::http_client());
         let mut profile = ProfileFileCredentialsProvider::builder().configure(&context);
         if let Some(name) = &self.profile {
             profile = profile.profile_name(name);
@@ -172,10 +155,11 @@ impl S3Options {
     }
 }
 
-fn http_client() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https()
+/// Whether an endpoint is one of Amazon's: `https://bucket.vpce-1a2b3c4d.s3.us-east-1.vpce.amazonaws.com`.
+fn is_amazons(endpoint: &str) -> bool {
+    let url = url::Url::parse(endpoint).ok();
+    let host = url.as_ref().and_then(url::Url::host_str).unwrap_or_default();
+    host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn")
 }
 
 async fn loaded(loader: ConfigLoader) -> Result<SdkConfig, S3OptionError> {

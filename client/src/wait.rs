@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
@@ -13,7 +14,9 @@ use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 use rdkafka::util::Timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::kafka::{KafkaOptions, creation_error};
+use crate::kafka::KafkaOptions;
+use crate::login::{connect, oauth_token};
+use crate::refusal::Said;
 use crate::usage::UsageError;
 
 /// What a broker says about itself when it is reached.
@@ -61,7 +64,8 @@ impl Cluster {
 /// Returns `None` when `shutdown` was asked for meanwhile.
 ///
 /// # Errors
-/// A [`UsageError`] for a property that cannot be; any other error when no broker has answered within
+/// A [`UsageError`] for a property that cannot be, and at once when a broker is there but lets this client not in, or when its
+/// certificate is not to be trusted: that does not mend itself. Any other error when no broker has answered within
 /// [`KafkaOptions::timeout`].
 pub async fn wait_for_broker(options: &KafkaOptions, shutdown: &CancellationToken) -> anyhow::Result<Option<Cluster>> {
     let mut config = options.client_config(&[
@@ -69,8 +73,9 @@ pub async fn wait_for_broker(options: &KafkaOptions, shutdown: &CancellationToke
         ("socket.connection.setup.timeout.ms", "5000"),
     ])?;
     config.set_log_level(RDKafkaLogLevel::Emerg);
-    let asker: BaseProducer<Asker> = config.create_with_context(Asker::default()).map_err(creation_error)?;
-    let asker = Arc::new(asker);
+    let making = config.clone();
+    let asker = tokio::task::spawn_blocking(move || connect::<BaseProducer<Asker>, _>(&making, Asker::default()));
+    let asker = Arc::new(asker.await??);
 
     let started = Instant::now();
     let mut say_after = Duration::ZERO;
@@ -84,12 +89,17 @@ pub async fn wait_for_broker(options: &KafkaOptions, shutdown: &CancellationToke
             answer = asked => answer?,
             () = shutdown.cancelled() => return Ok(None),
         };
-        let reason = match answer {
-            Ok(cluster) => return Ok(Some(cluster)),
-            Err(reason) => reason,
-        };
-        let waited = started.elapsed();
         let servers = &options.bootstrap_server;
+        let said = match answer {
+            Ok(cluster) => return Ok(Some(cluster)),
+            Err(said) => said,
+        };
+        let (looked_at, config) = (said.clone(), config.clone());
+        if let Some(refusal) = tokio::task::spawn_blocking(move || looked_at.refusal(&config)).await? {
+            return Err(UsageError(format!("Kafka at {servers}: {refusal}")).into());
+        }
+        let reason = said.reason();
+        let waited = started.elapsed();
         if waited >= options.timeout {
             anyhow::bail!(
                 "no Kafka broker at {servers} has answered for {} ({reason}); is it running there? \
@@ -114,37 +124,52 @@ const PAUSE_MAX: Duration = Duration::from_secs(16);
 /// reconnects by itself meanwhile.
 const ATTEMPT_MAX: Duration = Duration::from_millis(1000);
 
-fn ask(asker: &BaseProducer<Asker>, timeout: Duration) -> Result<Cluster, String> {
+fn ask(asker: &BaseProducer<Asker>, timeout: Duration) -> Result<Cluster, Said> {
+    // A token is given out, and taken in, by polling.
+    asker.poll(Duration::ZERO);
     let answer = asker.client().fetch_metadata(None, Timeout::After(timeout));
     asker.poll(Duration::ZERO);
-    match answer {
-        Ok(metadata) if metadata.brokers().is_empty() => Err("no broker is in its metadata".to_owned()),
-        Ok(metadata) => Ok(Cluster::from_metadata(&metadata)),
-        Err(error) => {
-            let reason = asker.context().reason.lock();
-            let reason = reason.unwrap_or_else(PoisonError::into_inner).clone();
-            Err(reason.unwrap_or_else(|| error.to_string()))
-        }
-    }
+    let other = match answer {
+        Ok(metadata) if metadata.brokers().is_empty() => "no broker is in its metadata".to_owned(),
+        Ok(metadata) => return Ok(Cluster::from_metadata(&metadata)),
+        Err(error) => error.to_string(),
+    };
+    let said = asker
+        .context()
+        .said
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
+    Err(said.unwrap_or(Said {
+        code: RDKafkaErrorCode::Fail,
+        text: other,
+    }))
 }
 
 /// Keeps why no broker was reached the last time, and lets librdkafka log nothing: the waiting is reported in one place.
 #[derive(Default)]
 struct Asker {
-    reason: Mutex<Option<String>>,
+    said: Mutex<Option<Said>>,
 }
 
 impl ClientContext for Asker {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if let KafkaError::Global(RDKafkaErrorCode::AllBrokersDown) = error {
+        let Some(code) = error
+            .rdkafka_error_code()
+            .filter(|code| *code != RDKafkaErrorCode::AllBrokersDown)
+        else {
             return;
-        }
-        // "127.0.0.1:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused (after 0ms ...)"
-        let reason = reason.split_once(": ").map_or(reason, |(_, text)| text);
-        let reason = reason.split(" (after ").next().unwrap_or(reason);
-        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        };
+        let text = reason.to_owned();
+        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some(Said { code, text });
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        oauth_token(config)
     }
 }
 

@@ -12,6 +12,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::KafkaError,
 };
+use tickertape_client::{Plain, connect};
 use tokio::runtime::Handle;
 
 use crate::{
@@ -199,7 +200,7 @@ impl Recovery {
 
     /// Reads a claim's messages again, by a consumer of its own.
     fn read(&self, source: &Source, claim: &Claim) -> anyhow::Result<Batch> {
-        let reader: BaseConsumer = self.config.create()?;
+        let reader: BaseConsumer<Plain> = connect(&self.config, Plain)?;
         let mut from = TopicPartitionList::new();
         from.add_partition_offset(&source.topic, source.partition, Offset::Offset(claim.first))?;
         reader.assign(&from)?;

@@ -7,7 +7,7 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer},
 };
-use tickertape_client::{creation_error, wait_for_broker};
+use tickertape_client::{connect, wait_for_broker};
 use tokio::{runtime::Handle, sync::oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -81,7 +81,7 @@ pub async fn run(
 }
 
 fn consume(config: &ClientConfig, sink: Sink, topics: &[String], stop: &CancellationToken) -> anyhow::Result<()> {
-    let consumer: BaseConsumer<Sink> = config.create_with_context(sink).map_err(creation_error)?;
+    let consumer: BaseConsumer<Sink> = connect(config, sink)?;
     let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
     consumer.subscribe(&topics)?;
     Sink::run(&consumer, stop)

@@ -16,7 +16,7 @@ use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tickertape_client::KafkaOptions;
+use tickertape_client::{KafkaOptions, connect};
 use tickertape_lake::sql::Engine;
 use tokio::sync::mpsc;
 
@@ -101,7 +101,7 @@ pub(crate) async fn verify(
         ("enable.partition.eof", "true"),
         ("auto.offset.reset", "error"),
     ])?;
-    let consumer: Reader = config.create_with_context(QuietAtEnd)?;
+    let consumer: Reader = connect(&config, QuietAtEnd)?;
     // Two windows wait at most: one is compared while the next is read.
     let (sender, mut windows) = mpsc::channel(1);
     let name = topic.to_owned();

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig};
-use tickertape_client::{Cluster, KafkaOptions, creation_error};
+use tickertape_client::{Cluster, KafkaOptions, Plain, connect, oauth_token};
 
 use crate::clock;
 use crate::options::ProduceOptions;
@@ -57,7 +57,7 @@ impl Outlet {
             away: Mutex::default(),
             failure: Mutex::default(),
         };
-        let producer = config.create_with_context(deliveries).map_err(creation_error)?;
+        let producer = connect(&config, deliveries)?;
         Ok(Outlet { producer })
     }
 
@@ -160,6 +160,12 @@ impl Deliveries {
 }
 
 impl ClientContext for Deliveries {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        oauth_token(config)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         // What matters of it comes back by `error` or by a delivery report.
         tracing::debug!(target: "librdkafka", ?level, facility, "{message}");
@@ -228,8 +234,7 @@ pub(crate) async fn prepare_topics(options: &ProduceOptions, cluster: &Cluster) 
 }
 
 async fn create_topic(options: &ProduceOptions, topic: &str, partitions: u32) -> anyhow::Result<()> {
-    let admin: AdminClient<DefaultClientContext> =
-        options.kafka.client_config(&[])?.create().map_err(creation_error)?;
+    let admin: AdminClient<Plain> = connect(&options.kafka.client_config(&[])?, Plain)?;
     let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
     let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
     let admin_options = AdminOptions::new().operation_timeout(Some(options.kafka.timeout));
@@ -251,7 +256,7 @@ async fn create_topic(options: &ProduceOptions, topic: &str, partitions: u32) ->
 async fn ask_for_topic(options: &ProduceOptions, topic: &str, cluster: &Cluster) -> anyhow::Result<()> {
     let mut config = options.kafka.client_config(&[("allow.auto.create.topics", "true")])?;
     config.set_log_level(RDKafkaLogLevel::Emerg);
-    let asker: BaseProducer = config.create().map_err(creation_error)?;
+    let asker: BaseProducer<Plain> = connect(&config, Plain)?;
     let asker = Arc::new(asker);
     let deadline = clock::now() + options.kafka.timeout.min(AUTO_CREATE_MAX);
     loop {

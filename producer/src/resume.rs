@@ -15,7 +15,7 @@ use anyhow::Context;
 use chrono::NaiveDate;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Message, Offset, TopicPartitionList};
-use tickertape_client::{UsageError, creation_error};
+use tickertape_client::{Plain, UsageError, connect};
 
 use crate::clock;
 use crate::feed::{Event, Position};
@@ -70,7 +70,7 @@ impl Already {
         let config = options
             .kafka
             .client_config(&[("group.id", "tickertape-resume"), ("enable.auto.commit", "false")])?;
-        let consumer: BaseConsumer = config.create().map_err(creation_error)?;
+        let consumer: BaseConsumer<Plain> = connect(&config, Plain)?;
         let timeout = options.kafka.timeout;
         let mut topics = Vec::new();
         for topic in options.topics() {
@@ -164,7 +164,7 @@ fn partition_of(key: &str, partitions: usize) -> usize {
     crc.sum() as usize % partitions.max(1)
 }
 
-fn read_tails(consumer: &BaseConsumer, topic: &str, timeout: Duration) -> anyhow::Result<Vec<Option<Tail>>> {
+fn read_tails(consumer: &BaseConsumer<Plain>, topic: &str, timeout: Duration) -> anyhow::Result<Vec<Option<Tail>>> {
     let metadata = consumer.fetch_metadata(Some(topic), timeout)?;
     let found = metadata.topics().first();
     let count = found.map_or(0, |topic| topic.partitions().len());

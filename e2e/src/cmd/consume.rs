@@ -26,6 +26,7 @@ pub(crate) struct Options {
 /// Consumes until `shutdown`, writes what is open, commits, and says what was written.
 pub(crate) async fn run(mut options: Options, shutdown: CancellationToken) -> anyhow::Result<ExitCode> {
     lake_access::prefer_local(&mut options.consume.s3);
+    options.consume.kafka.aws_profile = options.consume.s3.profile.clone();
     // A store of one's own need not have a catalog; Amazon S3 has AWS Glue's only where it was asked for.
     let (s3, timeout) = (&options.consume.s3, options.consume.kafka.timeout);
     let catalog = lake_access::catalog_of(&options.catalog, s3, timeout, &shutdown).await?;

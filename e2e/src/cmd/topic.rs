@@ -6,9 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::types::RDKafkaErrorCode;
-use tickertape_client::{Cluster, KafkaOptions, UsageError};
+use tickertape_client::{Cluster, KafkaOptions, Plain, UsageError, connect};
 use tokio_util::sync::CancellationToken;
 
 /// How long one admin request may take once the broker has been reached.
@@ -108,7 +107,7 @@ pub(crate) async fn run(command: TopicCommand, shutdown: CancellationToken) -> a
     let Some(cluster) = tickertape_client::wait_for_broker(kafka, &shutdown).await? else {
         return Ok(ExitCode::FAILURE);
     };
-    let admin = kafka.client_config(&[])?.create()?;
+    let admin = connect(&kafka.client_config(&[])?, Plain)?;
     match command {
         TopicCommand::Create(options) => create(&admin, options).await?,
         TopicCommand::List(options) => list(&cluster, &options),
@@ -119,7 +118,7 @@ pub(crate) async fn run(command: TopicCommand, shutdown: CancellationToken) -> a
 }
 
 /// A client of Kafka's admin protocol.
-type Admin = AdminClient<DefaultClientContext>;
+type Admin = AdminClient<Plain>;
 
 fn admin_options() -> AdminOptions {
     AdminOptions::new()

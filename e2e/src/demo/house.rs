@@ -8,11 +8,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::types::RDKafkaErrorCode;
 use tickertape_broker::{Broker, BrokerHandle};
-use tickertape_client::KafkaOptions;
 use tickertape_client::s3::{S3Options, S3Url};
+use tickertape_client::{KafkaOptions, Plain, connect};
 use tickertape_lake::s3::{Handle as S3Handle, Server, ServerConfig};
 use tickertape_lake::sql::{Engine, S3Connection};
 
@@ -76,7 +75,7 @@ impl House {
 
     /// Makes the topics that are not there yet.
     pub(super) async fn ensure_topics(&self, topics: &[&str]) -> anyhow::Result<()> {
-        let admin: AdminClient<DefaultClientContext> = self.kafka.client_config(&[])?.create()?;
+        let admin: AdminClient<Plain> = connect(&self.kafka.client_config(&[])?, Plain)?;
         let new: Vec<_> = topics
             .iter()
             .map(|name| NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1)))

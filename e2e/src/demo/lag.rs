@@ -6,14 +6,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
-use tickertape_client::KafkaOptions;
+use tickertape_client::{KafkaOptions, Plain, connect};
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Asks the broker for the lag of one group on some topics.
 #[derive(Clone)]
 pub(super) struct Lag {
-    consumer: Arc<BaseConsumer>,
+    consumer: Arc<BaseConsumer<Plain>>,
     topics: Arc<[String]>,
 }
 
@@ -24,7 +24,7 @@ impl Lag {
         let config = kafka.client_config(&[("group.id", group), ("enable.auto.commit", "false")])?;
         let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
         Ok(Lag {
-            consumer: Arc::new(config.create()?),
+            consumer: Arc::new(connect(&config, Plain)?),
             topics,
         })
     }

@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
 use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
 use serde::Serialize;
+
+use tickertape_client::{connect, oauth_token};
 
 use super::BenchOptions;
 
@@ -34,7 +37,13 @@ impl Percentiles {
 
 struct Reply(mpsc::SyncSender<Option<String>>);
 
-impl ClientContext for Reply {}
+impl ClientContext for Reply {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        oauth_token(config)
+    }
+}
 
 impl ProducerContext for Reply {
     type DeliveryOpaque = ();
@@ -55,7 +64,7 @@ pub(super) fn one_in_flight(options: &BenchOptions, topic: &str, size_bytes: usi
         ("compression.codec", &options.codec),
         ("enable.idempotence", if options.idempotent { "true" } else { "false" }),
     ])?;
-    let producer: ThreadedProducer<Reply> = config.create_with_context(Reply(sender))?;
+    let producer: ThreadedProducer<Reply> = connect(&config, Reply(sender))?;
     let payload = vec![b'x'; size_bytes];
     let warm_up = options.latency_messages / 10 + 10;
     let mut latencies = Vec::with_capacity(options.latency_messages as usize);

@@ -19,9 +19,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use serde::Serialize;
-use tickertape_client::KafkaOptions;
+use tickertape_client::{KafkaOptions, Plain, connect};
 use tokio_util::sync::CancellationToken;
 
 use process::Process;
@@ -178,7 +177,7 @@ pub(crate) async fn run(options: BenchOptions, shutdown: CancellationToken) -> a
     };
     let address = cluster.brokers.first().context("the cluster names no broker")?;
     let process = options.pid.map(Process::open).transpose()?;
-    let admin: AdminClient<DefaultClientContext> = options.kafka.client_config(&[])?.create()?;
+    let admin: AdminClient<Plain> = connect(&options.kafka.client_config(&[])?, Plain)?;
     let admin_options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
     for &size_bytes in &options.sizes {
         if shutdown.is_cancelled() {

@@ -7,11 +7,14 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use rand::{RngCore as _, SeedableRng as _};
 use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::{Offset, TopicPartitionList};
+
+use tickertape_client::{Plain, connect, oauth_token};
 
 use super::BenchOptions;
 
@@ -21,7 +24,13 @@ const PAYLOADS: usize = 1024;
 #[derive(Clone, Default)]
 struct Failures(Arc<AtomicU64>);
 
-impl ClientContext for Failures {}
+impl ClientContext for Failures {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        oauth_token(config)
+    }
+}
 
 impl ProducerContext for Failures {
     type DeliveryOpaque = ();
@@ -45,7 +54,7 @@ pub(super) fn produce(options: &BenchOptions, topic: &str, size_bytes: usize, me
         ("queue.buffering.max.messages", "1000000"),
         ("queue.buffering.max.kbytes", "262144"),
     ])?;
-    let producer: BaseProducer<Failures> = config.create_with_context(failures.clone())?;
+    let producer: BaseProducer<Failures> = connect(&config, failures.clone())?;
     let payloads = payloads(size_bytes);
     for index in 0..messages {
         let payload = &payloads[index as usize % PAYLOADS];
@@ -93,7 +102,7 @@ pub(super) fn consume(options: &BenchOptions, topic: &str, messages: u64) -> any
         ("enable.auto.commit", "false"),
         ("queued.max.messages.kbytes", "131072"),
     ])?;
-    let consumer: BaseConsumer = config.create()?;
+    let consumer: BaseConsumer<Plain> = connect(&config, Plain)?;
     let mut partitions = TopicPartitionList::new();
     for partition in 0..options.partitions {
         partitions.add_partition_offset(topic, partition, Offset::Beginning)?;

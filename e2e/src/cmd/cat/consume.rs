@@ -10,7 +10,7 @@ use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
-use tickertape_client::{Cluster, UsageError};
+use tickertape_client::{Cluster, UsageError, connect};
 use tokio_util::sync::CancellationToken;
 
 use super::CatOptions;
@@ -85,9 +85,7 @@ pub(super) fn run(options: &CatOptions, cluster: &Cluster, shutdown: &Cancellati
     if matches!(range.start, Start::Offset(Offset::End)) {
         config.set("auto.offset.reset", "latest");
     }
-    let consumer: Reader = config
-        .create_with_context(QuietAtEnd)
-        .context("cannot make a consumer")?;
+    let consumer: Reader = connect(&config, QuietAtEnd)?;
     let assigned = match &options.group {
         Some(_) => {
             subscribe(options, cluster, &consumer)?;

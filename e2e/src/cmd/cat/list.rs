@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::metadata::Metadata;
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
-use tickertape_client::UsageError;
+use tickertape_client::{Plain, UsageError, connect};
 
 use super::CatOptions;
 
@@ -16,7 +16,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Prints brokers, topics and partitions, as text or with -J as JSON.
 pub(super) fn metadata(options: &CatOptions) -> anyhow::Result<ExitCode> {
-    let consumer: BaseConsumer = options.kafka.client_config(&[])?.create()?;
+    let consumer: BaseConsumer<Plain> = connect(&options.kafka.client_config(&[])?, Plain)?;
     let topic = options.topics.first().map(String::as_str);
     let metadata = consumer
         .fetch_metadata(topic, REQUEST_TIMEOUT)
@@ -102,7 +102,7 @@ pub(super) fn offsets(options: &CatOptions) -> anyhow::Result<ExitCode> {
         let timestamp: i64 = timestamp.and_then(|timestamp| timestamp.parse().ok()).ok_or_else(bad)?;
         asked.add_partition_offset(topic, partition, from_timestamp(timestamp))?;
     }
-    let consumer: BaseConsumer = options.kafka.client_config(&[])?.create()?;
+    let consumer: BaseConsumer<Plain> = connect(&options.kafka.client_config(&[])?, Plain)?;
     let found = consumer
         .offsets_for_times(asked, REQUEST_TIMEOUT)
         .context("cannot look the times up")?;

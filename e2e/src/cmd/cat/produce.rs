@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
-use tickertape_client::UsageError;
+use tickertape_client::{UsageError, connect, oauth_token};
 use tokio_util::sync::CancellationToken;
 
 use super::CatOptions;
@@ -27,7 +28,13 @@ struct Deliveries {
     first_failure: Arc<Mutex<Option<String>>>,
 }
 
-impl ClientContext for Deliveries {}
+impl ClientContext for Deliveries {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        oauth_token(config)
+    }
+}
 
 impl ProducerContext for Deliveries {
     type DeliveryOpaque = ();
@@ -54,9 +61,7 @@ pub(super) fn run(options: &CatOptions, shutdown: &CancellationToken) -> anyhow:
         config.set("compression.codec", codec);
     }
     let deliveries = Deliveries::default();
-    let producer = config
-        .create_with_context(deliveries.clone())
-        .context("cannot make a producer")?;
+    let producer: ThreadedProducer<Deliveries> = connect(&config, deliveries.clone())?;
     let sender = Sender::new(options, topic, &producer)?;
     let mut sent = 0;
     if options.arguments.is_empty() {
