@@ -76,6 +76,7 @@ pub struct Builder {
     listeners: Vec<(String, String)>,
     jvm: Vec<String>,
     port: u16,
+    scram_users: Vec<(String, String)>,
 }
 
 impl Builder {
@@ -95,6 +96,18 @@ impl Builder {
     /// Arguments of the Java machine instead of those for a quick start (to measure it as it would really run).
     pub fn jvm<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
         self.jvm = arguments.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// One more argument of the Java machine (`-Dname=value`).
+    pub fn jvm_argument(mut self, argument: &str) -> Self {
+        self.jvm.push(argument.to_owned());
+        self
+    }
+
+    /// A user of SCRAM-SHA-512 that is there from the first start on.
+    pub fn scram_user(mut self, name: &str, password: &str) -> Self {
+        self.scram_users.push((name.to_owned(), password.to_owned()));
         self
     }
 
@@ -139,7 +152,11 @@ impl Builder {
         let config = config.to_str().context("the temporary directory's name is not text")?;
         let keep = dir.join(KEEP);
         File::create(&keep)?;
-        let format = [
+        let users = self.scram_users.iter();
+        let users: Vec<String> = users
+            .map(|(name, password)| format!("SCRAM-SHA-512=[name={name},password={password}]"))
+            .collect();
+        let mut format = vec![
             "kafka.tools.StorageTool",
             "format",
             "--standalone",
@@ -148,6 +165,7 @@ impl Builder {
             "-c",
             config,
         ];
+        format.extend(users.iter().flat_map(|user| ["--add-scram", user.as_str()]));
         let mut formatting = java(&format).stdin(Stdio::piped()).spawn().context("cannot run sh")?;
         // Held until it ends: its end is what kills it.
         let pipe = formatting.stdin.take();
@@ -244,6 +262,7 @@ impl ApacheKafka {
             listeners: Vec::new(),
             jvm: TEST_JVM.map(str::to_owned).to_vec(),
             port: 0,
+            scram_users: Vec::new(),
         }
     }
 

@@ -15,5 +15,6 @@ mod log;
 mod moto;
 mod pipeline;
 mod rooms;
+mod secured;
 mod servers;
 mod support;
