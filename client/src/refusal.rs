@@ -5,9 +5,10 @@
 //! OpenSSL.
 
 use std::net::{TcpStream, ToSocketAddrs as _};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use openssl::ssl::{HandshakeError, SslConnector, SslMethod, SslVerifyMode};
+use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use openssl::x509::{X509, X509VerifyResult};
 use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
@@ -53,7 +54,8 @@ impl Said {
                     format!("the broker's certificate is not trusted ({reason}): -X ssl.ca.location=FILE names who signed it")
                 }))
             }
-            RDKafkaErrorCode::SSL if reason.contains("alert") && reason.contains("certificate") => {
+            // By TLS 1.3 the broker says so after the handshake, when the first answer is read.
+            _ if reason.contains("alert") && reason.contains("certificate") => {
                 Some(refused_certificate(reason, config))
             }
             _ => None,
@@ -119,15 +121,22 @@ fn look_at_certificate(broker: &str, config: &ClientConfig) -> Option<String> {
     stream.set_write_timeout(Some(LOOK_MAX)).ok()?;
     let mut connector = SslConnector::builder(SslMethod::tls_client()).ok()?;
     trust(&mut connector, config);
-    connector.set_verify(SslVerifyMode::PEER);
+    // OpenSSL forgets the certificate of a handshake that fails, so it is kept when it is judged.
+    let judged: Arc<Mutex<Option<(X509VerifyResult, X509)>>> = Arc::default();
+    let keep = Arc::clone(&judged);
+    connector.set_verify_callback(SslVerifyMode::PEER, move |good, chain| {
+        if let (false, Some(certificate)) = (good, chain.current_cert()) {
+            let mut kept = keep.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.get_or_insert_with(|| (chain.error(), certificate.to_owned()));
+        }
+        good
+    });
     let mut handshake = connector.build().configure().ok()?;
     let by_name = config.get("ssl.endpoint.identification.algorithm") != Some("none");
     handshake.set_verify_hostname(by_name);
-    let Err(HandshakeError::Failure(failed)) = handshake.connect(host, stream) else {
-        return None;
-    };
-    let result = failed.ssl().verify_result();
-    (result != X509VerifyResult::OK).then(|| explain(result, host, failed.ssl().peer_certificate().as_deref(), config))
+    let _ = handshake.connect(host, stream);
+    let judged = judged.lock().unwrap_or_else(PoisonError::into_inner).take();
+    judged.map(|(result, certificate)| explain(result, host, &certificate, config))
 }
 
 fn trust(connector: &mut openssl::ssl::SslConnectorBuilder, config: &ClientConfig) {
@@ -143,7 +152,7 @@ fn trust(connector: &mut openssl::ssl::SslConnectorBuilder, config: &ClientConfi
 fn explain(
     result: X509VerifyResult,
     host: &str,
-    certificate: Option<&openssl::x509::X509Ref>,
+    certificate: &openssl::x509::X509Ref,
     config: &ClientConfig,
 ) -> String {
     /// `X509_V_ERR_…` of OpenSSL's `x509_vfy.h`.
@@ -152,16 +161,16 @@ fn explain(
     const HOSTNAME_MISMATCH: i32 = 62;
     const IP_ADDRESS_MISMATCH: i32 = 64;
     let text = result.error_string();
-    match (result.as_raw(), certificate) {
-        (EXPIRED, Some(certificate)) => format!(
+    match result.as_raw() {
+        EXPIRED => format!(
             "the broker's certificate has expired: it was good until {}; the broker needs a new one",
             certificate.not_after()
         ),
-        (NOT_YET_VALID, Some(certificate)) => format!(
+        NOT_YET_VALID => format!(
             "the broker's certificate is good from {} on only: look at the clocks of both machines",
             certificate.not_before()
         ),
-        (HOSTNAME_MISMATCH | IP_ADDRESS_MISMATCH, Some(certificate)) => format!(
+        HOSTNAME_MISMATCH | IP_ADDRESS_MISMATCH => format!(
             "the broker's certificate is for {}, not for {host}: reach it by that name, or give it a certificate for this one \
              (-X ssl.endpoint.identification.algorithm=none accepts any name, and anybody in between)",
             names_of(certificate)

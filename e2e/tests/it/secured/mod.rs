@@ -368,8 +368,8 @@ fn who_is_refused_is_told_why_without_waiting() {
     let secured = Secured::shared();
     let mut wrong = Vec::new();
     for (what, client, words) in refusals(secured) {
-        // Long enough that only an answer at once ends the test in time.
-        let arguments = with(&["cat", "-P", "-t", "refused", "--timeout", "10m"], &client);
+        // Who waits until then has another exit code.
+        let arguments = with(&["cat", "-P", "-t", "refused", "--timeout", "30s"], &client);
         let output = tickertape(&arguments).stdin(Stdio::null()).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         println!("{what}: {said}");
@@ -395,7 +395,7 @@ fn amazon_msk_is_told_a_signed_url() {
         "-X",
         "security.protocol=SASL_PLAINTEXT",
         "--timeout",
-        "10m",
+        "30s",
     ];
     let output = tickertape(&arguments)
         .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
