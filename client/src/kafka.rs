@@ -81,7 +81,7 @@ impl KafkaOptions {
             }
         }
         for (place, (name, value)) in self.properties.iter().enumerate() {
-            if login::is_ours(name, value) {
+            if login::is_ours(self, name, value) {
                 continue;
             }
             check_property(name, value)?;

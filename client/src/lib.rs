@@ -16,6 +16,7 @@ mod aws;
 mod kafka;
 mod login;
 mod msk;
+mod oidc;
 mod progress;
 mod properties;
 mod refusal;

@@ -1,7 +1,7 @@
 //! The one place that makes librdkafka's clients, and gives them the tokens of SASL's OAUTHBEARER.
 //!
-//! librdkafka does PLAIN, SCRAM, TLS and OIDC by itself. Two kinds of token it asks its program for: those of Amazon MSK's
-//! IAM (`-X sasl.mechanism=AWS_MSK_IAM`), and the unsigned ones for trying things out
+//! librdkafka does PLAIN, SCRAM and TLS by itself. Tokens it asks its program for: those of Amazon MSK's IAM
+//! (`-X sasl.mechanism=AWS_MSK_IAM`), those of an issuer (`-X sasl.oauthbearer.method=oidc`), and the unsigned ones for trying things out
 //! (`-X enable.sasl.oauthbearer.unsecure.jwt=true`) once the first has run out. It asks through an event that
 //! only a client that is polled sees, so [`connect`] also gives each client its first token; one that lives longer than a
 //! token must be polled, and its context must answer by [`oauth_token`] (as [`Plain`] does).
@@ -23,6 +23,7 @@ use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext, ThreadedPr
 
 use crate::kafka::KafkaOptions;
 use crate::msk::{self, Signer};
+use crate::oidc::{self, Endpoint};
 use crate::usage::UsageError;
 
 /// A client of a configuration from [`KafkaOptions::client_config`], ready to log in.
@@ -35,8 +36,14 @@ where
     T: FromClientConfigAndContext<C> + Native,
 {
     let client = T::from_config_and_context(config, context).map_err(creation_error)?;
-    if let Some(signer) = config.get(OAUTHBEARER_CONFIG).and_then(Signer::from_config) {
-        set_token(client.native(), &signer.token()?)?;
+    let source = config.get(OAUTHBEARER_CONFIG).and_then(Source::from_config);
+    if let Some(source) = source {
+        match source.token() {
+            Ok(token) => set_token(client.native(), &token)?,
+            Err(error) if error.is::<UsageError>() => return Err(error),
+            // An endpoint that is away is asked again when the client is polled.
+            Err(error) => tracing::debug!("{error:#}"),
+        }
     }
     Ok(client)
 }
@@ -48,9 +55,38 @@ where
 /// No token can be made of this configuration, and why.
 pub fn oauth_token(config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
     let config = config.unwrap_or_default();
-    match Signer::from_config(config) {
-        Some(signer) => signer.token().map_err(|error| format!("{error:#}").into()),
+    match Source::from_config(config) {
+        Some(source) => source.token().map_err(|error| format!("{error:#}").into()),
         None => Ok(unsecured_token(config, SystemTime::now())?),
+    }
+}
+
+/// Who makes tokens, as `sasl.oauthbearer.config` names it to us.
+enum Source {
+    Msk(Signer),
+    Oidc(Endpoint),
+}
+
+impl Source {
+    fn from_config(config: &str) -> Option<Source> {
+        let endpoint = || Endpoint::from_config(config).map(Source::Oidc);
+        Signer::from_config(config).map(Source::Msk).or_else(endpoint)
+    }
+
+    /// Blocks until there is a token.
+    fn token(&self) -> anyhow::Result<OAuthToken> {
+        let make = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                match self {
+                    Source::Msk(signer) => signer.token().await,
+                    Source::Oidc(endpoint) => endpoint.token().await,
+                }
+            })
+        };
+        // librdkafka asks from a thread that may or may not be one of a runtime's: so a thread of its own.
+        let made = std::thread::scope(|scope| scope.spawn(make).join());
+        made.unwrap_or_else(|_| anyhow::bail!("making a token panicked"))
     }
 }
 
@@ -123,7 +159,9 @@ pub(crate) fn complete(options: &KafkaOptions, config: &mut ClientConfig) -> Res
         complete_msk(options, config)?;
     } else if mechanism == "OAUTHBEARER" {
         let unsecured = options.property(UNSECURED) == Some("true");
-        if !unsecured && options.property(OAUTHBEARER_METHOD) != Some("oidc") {
+        if let Some(endpoint) = Endpoint::of(options)? {
+            config.set(OAUTHBEARER_CONFIG, endpoint.to_config());
+        } else if !unsecured {
             return Err(UsageError::new(
                 "-X sasl.mechanism=OAUTHBEARER: say where tokens come from: -X sasl.oauthbearer.method=oidc with \
                  sasl.oauthbearer.token.endpoint.url, .client.id and .client.secret; or sasl.mechanism=AWS_MSK_IAM for \
@@ -163,9 +201,10 @@ fn complete_msk(options: &KafkaOptions, config: &mut ClientConfig) -> Result<(),
     Ok(())
 }
 
-/// The value with which [`complete`] will replace a property's before librdkafka sees it.
-pub(crate) fn is_ours(name: &str, value: &str) -> bool {
-    matches!(name, "sasl.mechanism" | "sasl.mechanisms") && value == msk::MECHANISM
+/// Whether a property is for [`complete`] and not for librdkafka.
+pub(crate) fn is_ours(options: &KafkaOptions, name: &str, value: &str) -> bool {
+    let is_msk = matches!(name, "sasl.mechanism" | "sasl.mechanisms") && value == msk::MECHANISM;
+    is_msk || options.property(OAUTHBEARER_METHOD).is_some() && oidc::PROPERTIES.contains(&name)
 }
 
 /// What to tell the user when librdkafka refuses to make a client: properties that exclude each other are a

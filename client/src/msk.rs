@@ -65,32 +65,23 @@ impl Signer {
     ///
     /// # Errors
     /// A [`UsageError`] when no region or no credentials are found, which says where they were looked for.
-    pub(crate) fn token(&self) -> anyhow::Result<OAuthToken> {
-        // librdkafka asks from a thread that may or may not be one of a runtime's: so a thread of its own.
-        let signing = std::thread::scope(|scope| scope.spawn(|| self.token_blocking()).join());
-        signing.unwrap_or_else(|_| anyhow::bail!("signing panicked"))
-    }
-
-    fn token_blocking(&self) -> anyhow::Result<OAuthToken> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(async {
-            let config = aws::chain(self.profile.as_deref(), self.region.as_deref()).load().await;
-            let region = config.region().ok_or_else(|| {
+    pub(crate) async fn token(&self) -> anyhow::Result<OAuthToken> {
+        let config = aws::chain(self.profile.as_deref(), self.region.as_deref()).load().await;
+        let region = config.region().ok_or_else(|| {
                 UsageError::new(format!(
                     "sasl.mechanism={MECHANISM}: no AWS region: it is neither in the broker's name nor in AWS_REGION nor in \
                      the profile"
                 ))
             })?;
-            let provider = config.credentials_provider().context("no chain of credentials")?;
-            let credentials = provider.provide_credentials().await.map_err(|error| {
+        let provider = config.credentials_provider().context("no chain of credentials")?;
+        let credentials = provider.provide_credentials().await.map_err(|error| {
                 let error = anyhow::Error::new(error);
                 UsageError::new(format!(
                     "sasl.mechanism={MECHANISM}: no AWS credentials: {error:#} (looked for in the environment, the profile and \
                      the instance's role)"
                 ))
             })?;
-            signed(region.as_ref(), &credentials, SystemTime::now())
-        })
+        signed(region.as_ref(), &credentials, SystemTime::now())
     }
 }
 

@@ -18,3 +18,4 @@ mod rooms;
 mod secured;
 mod servers;
 mod support;
+mod swap;

@@ -96,6 +96,12 @@ impl Moto {
         stdout
     }
 
+    /// Makes a bucket of moto's S3.
+    pub(crate) fn make_bucket(&self, name: &str) {
+        let (status, answer) = self.send("PUT", &format!("/{name}"), "", "");
+        assert_eq!(status, 200, "{name}: {answer}");
+    }
+
     /// One call of Glue's API.
     pub(crate) fn glue(&self, operation: &str, body: &Value) -> Value {
         self.call("glue", &format!("AWSGlue.{operation}"), body)
@@ -160,10 +166,14 @@ impl Moto {
     }
 
     fn post(&self, path: &str, headers: &str, body: &str) -> (u16, String) {
+        self.send("POST", path, headers, body)
+    }
+
+    fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("moto listens");
         write!(
             stream,
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-amz-json-1.1\r\n{headers}Content-Length: {}\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-amz-json-1.1\r\n{headers}Content-Length: {}\r\n\
              Connection: close\r\n\r\n{body}",
             self.address,
             body.len()
