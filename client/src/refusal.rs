@@ -98,10 +98,17 @@ fn refused_certificate(reason: &str, config: &ClientConfig) -> String {
             "the broker wants to see a client's certificate, and none was given ({reason}): -X ssl.certificate.location=FILE \
              -X ssl.key.location=FILE"
         ),
-        Some((name, _)) => format!(
-            "the broker does not take this client's certificate ({reason}): look at -X {name}, who signed it and until when it \
-             holds"
-        ),
+        Some((name, value)) => {
+            let file = if name.ends_with(".location") {
+                format!("={value}")
+            } else {
+                String::new()
+            };
+            format!(
+                "the broker does not take this client's certificate ({reason}): look at -X {name}{file}, who signed it and until \
+                 when it holds"
+            )
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 )]
 
 mod athena;
+mod aws_chain;
 mod bad_input;
 mod demo;
 mod dump_log;

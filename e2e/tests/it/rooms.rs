@@ -116,6 +116,29 @@ fn one_file_of_the_broker_imports_sled() {
     assert_eq!(importers, ["metadata/store.rs"]);
 }
 
+/// Else one of them would not log in.
+#[test]
+fn one_place_makes_clients_of_kafka() {
+    let rooms = ["client", "producer", "consumer", "e2e"];
+    let makers: Vec<String> = rooms
+        .iter()
+        .flat_map(|room| rust_files(format!("{}/../{room}/src", env!("CARGO_MANIFEST_DIR")).as_ref()))
+        .filter(|path| {
+            let text = std::fs::read_to_string(path).expect("UTF-8");
+            let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let makes = [
+                "from_config_and_context(",
+                ".create_with_context(",
+                ".create()",
+                "from_config(",
+            ];
+            makes.iter().any(|call| shipped.contains(call))
+        })
+        .map(|path| path.file_name().expect("a file").to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(makers, ["login.rs"]);
+}
+
 #[test]
 fn coordinators_do_no_io_and_read_no_clock() {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../broker/src/coordinator");
