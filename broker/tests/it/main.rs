@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod clients;
+mod compaction_memory;
 mod docs;
 mod fetching;
 mod full_disk;
