@@ -78,8 +78,8 @@ pub(super) fn dirty_range(
 pub(super) struct Transactions {
     /// Aborted transactions that have not begun yet, the next one last.
     aborted: Vec<AbortedRecord>,
-    /// Producers in an aborted transaction, and whether records of it are still there.
-    in_aborted: HashMap<i64, bool>,
+    /// Producers in an aborted transaction: where its marker was, and whether records of it are still there.
+    in_aborted: HashMap<i64, (i64, bool)>,
     /// Producers in a committed transaction of which records are there.
     in_committed: HashSet<i64>,
 }
@@ -96,7 +96,7 @@ impl Transactions {
 
     fn begin_up_to(&mut self, offset: i64) {
         while let Some(next) = self.aborted.pop_if(|next| next.first_offset <= offset) {
-            self.in_aborted.insert(next.producer_id, false);
+            self.in_aborted.insert(next.producer_id, (next.last_offset, false));
         }
     }
 
@@ -106,9 +106,14 @@ impl Transactions {
         if !header.is_transactional() {
             return false;
         }
-        if let Some(has_records) = self.in_aborted.get_mut(&header.producer_id) {
-            *has_records = true;
-            return true;
+        if let Some((last_offset, has_records)) = self.in_aborted.get_mut(&header.producer_id) {
+            // Where the marker is not met, as it is not in this part of the log or was cleaned away, the transaction has
+            // ended all the same.
+            if header.base_offset < *last_offset {
+                *has_records = true;
+                return true;
+            }
+            self.in_aborted.remove(&header.producer_id);
         }
         self.in_committed.insert(header.producer_id);
         false
@@ -118,7 +123,7 @@ impl Transactions {
     pub(super) fn is_empty_at(&mut self, header: &BatchHeader, marker: Option<EndTxnMarker>) -> bool {
         self.begin_up_to(header.last_offset());
         match marker {
-            Some(EndTxnMarker::Abort) => !self.in_aborted.remove(&header.producer_id).unwrap_or(false),
+            Some(EndTxnMarker::Abort) => !matches!(self.in_aborted.remove(&header.producer_id), Some((_, true))),
             Some(EndTxnMarker::Commit) => !self.in_committed.remove(&header.producer_id),
             None => header.records_count == 0,
         }

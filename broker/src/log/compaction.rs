@@ -21,7 +21,10 @@ use super::{
     swap,
 };
 use crate::{
-    metadata::{segments::AbortedRecord, store::Batch as StoreBatch},
+    metadata::{
+        segments::{AbortedRecord, kind},
+        store::Batch as StoreBatch,
+    },
     wire::{
         batch::{Batch, BatchHeader, HEADER_LEN},
         record::Records,
@@ -182,6 +185,22 @@ impl Inner {
         Ok(())
     }
 
+    /// After the segment is in place: a crash before is made good when that segment, which the store does not know yet, is
+    /// scanned.
+    fn forget_aborted(&self, last_offsets: &[i64]) -> Result<(), LogError> {
+        if last_offsets.is_empty() {
+            return Ok(());
+        }
+        let mut batch = StoreBatch::default();
+        for last_offset in last_offsets {
+            batch.remove(self.key.with_i64(kind::ABORTED, *last_offset));
+        }
+        let mut writer = self.writer.lock();
+        self.dir.tree().apply(batch)?;
+        writer.producers.forget_aborted(last_offsets);
+        Ok(())
+    }
+
     /// Where `old` are in the view, if all of them are.
     fn place_of(&self, old: &[Arc<Segment>]) -> Option<usize> {
         if self.offline.get().is_some() {
@@ -336,16 +355,29 @@ impl Pass<'_> {
         let log = job.log;
         let end_offset = last.next_offset();
         let draft = swap::draft_path(&log.path, first.base_offset);
+        // Markers that are not in the new segment any more.
+        let mut ended = Vec::new();
         let mut output = Output::create(log, &draft, log.new_segment_made(first))?;
         for segment in group {
             let sink = &mut output;
             job.each_batch(segment, |batch| {
                 let given = self.circumstances(&batch, end_offset);
+                let mut gone = || {
+                    if batch.header.is_control() {
+                        ended.push(batch.header.base_offset);
+                    }
+                };
                 match judge(&batch, &self.keys, &given)? {
-                    Fate::Drop => Ok(()),
+                    Fate::Drop => {
+                        gone();
+                        Ok(())
+                    }
                     Fate::Keep => sink.push(&batch.header, batch.bytes, job),
                     Fate::Replace(bytes) => {
                         let header = BatchHeader::parse(&bytes).map_err(|error| error.to_string())?;
+                        if header.records_count == 0 {
+                            gone();
+                        }
                         sink.push(&header, &bytes, job)
                     }
                 }
@@ -354,6 +386,7 @@ impl Pass<'_> {
         let new = output.finish()?;
         let size_bytes = new.size_bytes();
         log.put_in_place(group, new, job.now_ms)?;
+        log.forget_aborted(&ended)?;
         Ok(size_bytes)
     }
 

@@ -222,6 +222,20 @@ impl Producers {
         self.aborted.drain(..gone).map(|aborted| aborted.last_offset).collect()
     }
 
+    /// Forgets aborted transactions whose markers, at these offsets, are no longer in the log: who reads committed records
+    /// would wait for them for ever.
+    pub(super) fn forget_aborted(&mut self, last_offsets: &[i64]) {
+        let (mut index, stored) = (0, self.aborted_stored);
+        self.aborted.retain(|aborted| {
+            let keep = !last_offsets.contains(&aborted.last_offset);
+            if !keep && index < stored {
+                self.aborted_stored -= 1;
+            }
+            index += 1;
+            keep
+        });
+    }
+
     /// What the store has to be told: producers (`None`: gone) and aborted transactions. They count as told from now on.
     pub(super) fn take_changes(&mut self) -> (Vec<(i64, Option<ProducerRecord>)>, Vec<AbortedRecord>) {
         let changed = std::mem::take(&mut self.changed);

@@ -322,6 +322,7 @@ impl Opening<'_> {
             .file(self.dir)
             .map_err(|error| self.segment_error(error, &segment))?;
         let mut scanner = Scanner::new(&file, segment.size_bytes(), place.size_bytes);
+        let mut markers = Vec::new();
         let reason = loop {
             match scanner.next().map_err(log_error("reading", segment.path()))? {
                 Scanned::Batch { header, position } => {
@@ -334,6 +335,9 @@ impl Opening<'_> {
                             .take_in(&header, read)
                             .map_err(log_error("reading", segment.path()))?;
                     }
+                    if header.is_control() && header.records_count > 0 {
+                        markers.push(header.base_offset);
+                    }
                     segment.push(&header, self.index_interval_bytes);
                 }
                 Scanned::End => break None,
@@ -341,6 +345,7 @@ impl Opening<'_> {
             }
         };
         segment.set_dirty();
+        self.forget_ended(place.base_offset..segment.next_offset(), &markers, derived)?;
         let Some((end, reason)) = reason else {
             let ends_early = ends_before(&segment, next);
             return Ok((segment, ends_early));

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod cleaner;
 mod clients;
 mod compaction_memory;
 mod docs;

@@ -137,8 +137,8 @@ struct State {
     faults: Vec<Fault>,
     /// How many syncs of files there were, failed ones too.
     syncs: usize,
-    /// Syncs wait.
-    held: bool,
+    /// How many syncs may go on; all, if that is not bounded.
+    permits: Option<usize>,
     /// How many do.
     waiting: usize,
     /// How many more bytes fit, if that is bounded.
@@ -193,9 +193,9 @@ impl MemoryDisk {
         self.state.lock().syncs
     }
 
-    /// From now on syncs of files wait, or no longer.
-    pub fn hold_syncs(&self, held: bool) {
-        self.state.lock().held = held;
+    /// Lets so many syncs of files go on from now, and the others wait; or none wait any longer.
+    pub fn permit_syncs(&self, permits: Option<usize>) {
+        self.state.lock().permits = permits;
         self.released.notify_all();
     }
 
@@ -464,9 +464,10 @@ impl DiskFile for MemoryFile {
         let mut locked = self.state.lock();
         locked.waiting += 1;
         self.released.notify_all();
-        while locked.held {
+        while locked.permits == Some(0) {
             self.released.wait(&mut locked);
         }
+        locked.permits = locked.permits.map(|permits| permits - 1);
         locked.waiting -= 1;
         let state = &mut *locked;
         state.syncs += 1;

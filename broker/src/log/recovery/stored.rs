@@ -107,4 +107,29 @@ impl Opening<'_> {
         }
         Ok(())
     }
+
+    /// Forgets aborted transactions that ended within a part of the log in which their markers are no longer, as compaction
+    /// has taken them out.
+    pub(super) fn forget_ended(
+        &self,
+        range: std::ops::Range<i64>,
+        markers: &[i64],
+        derived: &mut Derived,
+    ) -> Result<(), LogError> {
+        let ended: Vec<_> = derived
+            .producers
+            .aborted_between(range.start, i64::MAX)
+            .map(|aborted| aborted.last_offset)
+            .filter(|last_offset| range.contains(last_offset) && !markers.contains(last_offset))
+            .collect();
+        if ended.is_empty() {
+            return Ok(());
+        }
+        derived.producers.forget_aborted(&ended);
+        let mut batch = Batch::default();
+        for last_offset in ended {
+            batch.remove(self.key.with_i64(kind::ABORTED, last_offset));
+        }
+        Ok(self.dir.tree().apply(batch)?)
+    }
 }

@@ -491,7 +491,7 @@ async fn one_sync_serves_all_who_wait_and_none_is_answered_before() {
         ..LogConfig::default()
     });
     append_values(&log, &["first"]);
-    disk.hold_syncs(true);
+    disk.permit_syncs(Some(0));
     let mut first = std::pin::pin!(log.synced(1));
     assert!(futures::poll!(&mut first).is_pending());
     assert!(
@@ -512,8 +512,12 @@ async fn one_sync_serves_all_who_wait_and_none_is_answered_before() {
     }
     assert!(futures::poll!(&mut first).is_pending());
     assert_eq!((disk.syncs(), log.synced_offset()), (before, 0));
-    disk.hold_syncs(false);
+    disk.permit_syncs(Some(1));
     first.await.unwrap();
+    for other in &mut others {
+        assert!(futures::poll!(other).is_pending(), "that sync began before");
+    }
+    disk.permit_syncs(None);
     for other in others {
         other.await.unwrap();
     }

@@ -277,6 +277,62 @@ fn aborted_records_go_and_their_marker_follows() {
 }
 
 #[test]
+fn a_transaction_whose_marker_is_gone_has_ended_for_cleaner_reader_and_recovery() {
+    for crash in [false, true] {
+        let world = World::in_memory();
+        let config = LogConfig {
+            producer_id_expiration_ms: i64::MAX,
+            ..config()
+        };
+        let log = world.open(&config);
+        let record = |sequence: i32, key: &str| {
+            let builder = BatchBuilder::new().producer(1, 0, sequence).transactional();
+            builder.record(NOW, Some(key.as_bytes()), Some(b"v")).build().unwrap()
+        };
+        let end = |log: &PartitionLog, how| {
+            log.append(&end_txn_batch(0, 0, NOW, 1, 0, 0, how), Origin::Coordinator, 0, NOW)
+                .unwrap();
+        };
+        append(&log, &record(0, "aborted")).unwrap();
+        end(&log, EndTxnMarker::Abort);
+        let aborted = |log: &PartitionLog| {
+            log.read(0, 1 << 20, true, Isolation::ReadCommitted)
+                .unwrap()
+                .aborted
+                .len()
+        };
+        assert_eq!(aborted(&log), 1);
+        let mut now_ms = NOW;
+        // The producer goes on, so that neither batch nor marker stays for its sake.
+        for n in 1..4 {
+            append(&log, &record(n, &format!("committed {n}"))).unwrap();
+            end(&log, EndTxnMarker::Commit);
+            append(&log, &keyed("dirt", Some("v"))).unwrap();
+            log.roll(now_ms).unwrap();
+            let kept = world.store.unflushed_batches();
+            compact(&log, now_ms).unwrap();
+            if n == 3 && crash {
+                // The new segment is in place, and nothing of what came after that is in the store.
+                world.store.crash(kept.min(1));
+            }
+            now_ms += 2_000;
+        }
+        let log = if crash { world.open(&config) } else { log };
+        assert_eq!(aborted(&log), 0, "nobody waits for a marker that is gone");
+        let committed = |log: &PartitionLog| {
+            let mut keys: Vec<_> = contents(log).into_iter().map(|(_, key, _)| key).collect();
+            keys.retain(|key| key != "dirt");
+            keys
+        };
+        assert_eq!(committed(&log), ["committed 1", "committed 2", "committed 3"]);
+        append(&log, &keyed("committed 1", Some("later"))).unwrap();
+        log.roll(now_ms).unwrap();
+        compact(&log, now_ms).unwrap();
+        assert_eq!(committed(&log), ["committed 2", "committed 3", "committed 1"]);
+    }
+}
+
+#[test]
 fn an_open_transaction_is_left_alone() {
     let log = World::in_memory().open(&config());
     let open = BatchBuilder::new()

@@ -131,6 +131,15 @@ fn with_any_byte_changed_it_recovers_the_whole_batches_before() {
 }
 
 #[test]
+fn a_batch_that_overlaps_the_one_before_ends_the_log() {
+    let (world, mut bytes, ends) = torn_world();
+    // The base offset lies outside the CRC.
+    bytes[ends[3]..ends[3] + 8].copy_from_slice(&2i64.to_be_bytes());
+    world.memory.clone().unwrap().put(&world.segment_path(0), &bytes);
+    assert_eq!(all(&world.open(&LogConfig::default())).len(), 3);
+}
+
+#[test]
 fn without_the_store_everything_but_the_start_is_made_anew() {
     let world = World::on_disk();
     let config = LogConfig {
