@@ -43,9 +43,9 @@ impl Default for CsvDialect {
 pub enum TableFormat {
     /// Apache Parquet.
     Parquet,
-    /// One JSON object per line, plain or gzip.
+    /// One JSON object per line, plain, gzip or zstd.
     Json,
-    /// Delimited text, plain or gzip.
+    /// Delimited text, plain, gzip or zstd.
     Csv(CsvDialect),
 }
 

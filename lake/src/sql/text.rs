@@ -1,4 +1,4 @@
-//! JSON lines and CSV, plain or gzip, as a source of DataFusion: rows go straight into the table's
+//! JSON lines and CSV, plain, gzip or zstd, as a source of DataFusion: rows go straight into the table's
 //! types.
 //!
 //! A JSON number under a `string` column is taken as its text, an integer under `double` as a double:
@@ -32,6 +32,7 @@ use crate::catalog::CsvDialect;
 
 const BATCH_ROWS_DEFAULT: usize = 8192;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Which text it is.
 #[derive(Debug, Clone)]
@@ -206,13 +207,16 @@ fn at(place: &str, error: ArrowError) -> DataFusionError {
     DataFusionError::External(format!("{place}: {error}").into())
 }
 
-/// The text of an object, unpacked where it starts as gzip does.
+/// The text of an object, unpacked where it starts as gzip or zstd does.
 pub(crate) fn plain(body: Bytes) -> Box<dyn BufRead + Send> {
-    match body.starts_with(&GZIP_MAGIC) {
-        true => Box::new(BufReader::with_capacity(
-            64 << 10,
-            MultiGzDecoder::new(Cursor::new(body)),
-        )),
-        false => Box::new(Cursor::new(body)),
+    let packed = Cursor::new(body.clone());
+    if body.starts_with(&GZIP_MAGIC) {
+        return Box::new(BufReader::with_capacity(64 << 10, MultiGzDecoder::new(packed)));
     }
+    if body.starts_with(&ZSTD_MAGIC)
+        && let Ok(text) = zstd::stream::read::Decoder::with_buffer(packed)
+    {
+        return Box::new(BufReader::with_capacity(64 << 10, text));
+    }
+    Box::new(Cursor::new(body))
 }

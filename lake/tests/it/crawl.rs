@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, GzipLevel, ZstdLevel};
+use parquet::file::properties::WriterProperties;
 use tickertape_client::exit_code;
 use tickertape_client::s3::S3Url;
 use tickertape_lake::catalog::{Catalog, Column, PartitionFilter, TableFormat, ensure_table};
@@ -254,4 +257,39 @@ async fn a_bucket_that_does_not_exist_is_the_users_to_mend() {
     assert_eq!(exit_code(&error), 2);
     let empty = lake.crawl("nothing/here", false).await;
     assert_eq!(empty.tables, []);
+}
+
+/// Parquet in each codec that its writers use, JSON and CSV plain, gzip and zstd, by name and without one.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_compression_is_crawled_and_read() {
+    let lake = Lake::start().await;
+    let zstd = |text: &str| zstd::encode_all(text.as_bytes(), 1).unwrap();
+    let (json, csv) = ("{\"n\":1}\n{\"n\":2}\n", "n,s\n1,a\n2,b\n");
+    lake.put("c/json/a.jsonl", json).await;
+    lake.put("c/json/b.json.gz", gzip(json)).await;
+    lake.put("c/json/c.jsonl.zst", zstd(json)).await;
+    lake.put("c/json/d", zstd(json)).await;
+    lake.put("c/csv/a.csv", csv).await;
+    lake.put("c/csv/b.csv.gz", gzip(csv)).await;
+    lake.put("c/csv/c.csv.zst", zstd(csv)).await;
+    let n: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+    let batch = RecordBatch::try_from_iter([("n", n)]).unwrap();
+    for (name, codec) in [
+        ("none", Compression::UNCOMPRESSED),
+        ("snappy", Compression::SNAPPY),
+        ("gzip", Compression::GZIP(GzipLevel::default())),
+        ("zstd", Compression::ZSTD(ZstdLevel::default())),
+    ] {
+        let properties = WriterProperties::builder().set_compression(codec).build();
+        let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        lake.put(&format!("c/parquet/{name}.parquet"), writer.into_inner().unwrap())
+            .await;
+    }
+    let report = lake.crawl("c", false).await;
+    assert!(report.tables.iter().all(|table| table.skipped.is_empty()), "{report}");
+    for (table, objects) in [("csv", 3), ("json", 4), ("parquet", 4)] {
+        let sums = lake.sql(&format!("select count(*), sum(n) from \"{table}\"")).await;
+        assert_eq!(sums, format!("{},{}", objects * 2, objects * 3), "{table}: {report}");
+    }
 }
