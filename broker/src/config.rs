@@ -233,17 +233,6 @@ pub(crate) fn broker_property(name: &str) -> Option<&'static Definition> {
         .map(|at| &BROKER_PROPERTIES[at])
 }
 
-/// The broker properties that Kafka 4.1 names as setting the same thing as `name`, in order of precedence, `name` among
-/// them.
-pub(crate) fn broker_synonyms(name: &'static str) -> Vec<&'static str> {
-    const RETENTION: [&str; 3] = ["log.retention.ms", "log.retention.minutes", "log.retention.hours"];
-    if RETENTION.contains(&name) {
-        RETENTION.to_vec()
-    } else {
-        vec![name]
-    }
-}
-
 /// A name of `known` that `wanted` may have meant: the nearest by edit distance, if it is near.
 pub(crate) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known

@@ -13,7 +13,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::{Disconnect, RequestContext};
 use crate::config::{
     BROKER_PROPERTIES, BrokerConfig, Definition, Source, SourcedValue, TOPIC_PROPERTIES, Update, Values,
-    broker_property, broker_synonyms, effective,
+    broker_property, effective,
 };
 use crate::error::{ApiError, ResponseError};
 use crate::metadata::topics::check_name;
@@ -91,13 +91,9 @@ pub(crate) fn topic_entries<'a>(config: &'a BrokerConfig, overrides: &'a Values)
     TOPIC_PROPERTIES.iter().map(|topic| {
         let name = topic.definition.name;
         let value = effective(config, overrides, name);
-        // Kafka looks the first synonym up, and those that the broker knows for it in turn.
-        let names = topic
-            .synonyms
-            .first()
-            .map(|first| broker_synonyms(first.name))
-            .unwrap_or_default();
-        let mut synonyms = config.sources(&names);
+        // Of several synonyms Kafka looks the first one up, and no other unit of it.
+        let first: Vec<_> = topic.synonyms.first().map(|first| first.name).into_iter().collect();
+        let mut synonyms = config.sources(&first);
         if overrides.contains_key(name) {
             let value = value.clone().unwrap_or_default();
             synonyms.insert(
@@ -123,7 +119,7 @@ pub(crate) fn topic_entries<'a>(config: &'a BrokerConfig, overrides: &'a Values)
 fn broker_entries(config: &BrokerConfig) -> Vec<Entry> {
     let shown = BROKER_PROPERTIES.iter().filter(|definition| !definition.internal);
     let entries = shown.map(|definition| {
-        let synonyms = config.sources(&broker_synonyms(definition.name));
+        let synonyms = config.sources(&[definition.name]);
         let source = synonyms.first().map_or(Source::Default, |first| first.source);
         let read_only = definition.update == Update::ReadOnly;
         Entry {
@@ -141,7 +137,7 @@ fn cluster_entries(config: &BrokerConfig) -> Vec<Entry> {
     let dynamic = config.dynamic(false);
     let entries = dynamic.into_iter().filter_map(|(name, value)| {
         let definition = broker_property(&name)?;
-        let synonyms = config.sources(&broker_synonyms(definition.name));
+        let synonyms = config.sources(&[definition.name]);
         let synonyms = synonyms
             .into_iter()
             .filter(|synonym| synonym.source == Source::DynamicDefault)

@@ -17,7 +17,7 @@ use super::{Disconnect, Reply, RequestContext};
 use crate::error::ResponseError;
 use crate::log::{AppendError, Appended, Origin, RecordError};
 use crate::metadata::topics::{Partition, Topic};
-use crate::wire::batch::Batches;
+use crate::wire::batch::{BatchError, Batches};
 use crate::wire::compression::Compression;
 
 /// The batch's last offset or beyond, up to which a log must be synced before the answer.
@@ -125,7 +125,10 @@ fn append(
         .records
         .as_ref()
         .ok_or(Refusal::plain(ResponseError::InvalidRecord))?;
-    check_batch(records, version).map_err(Refusal::plain)?;
+    check_batch(records, version).map_err(|error| Refusal {
+        message: why(records),
+        ..Refusal::plain(error)
+    })?;
     // Only what could be appended learns that nothing of the request is, as in Apache Kafka.
     if let Some(error) = whole_request_error {
         return Err(Refusal::plain(error));
@@ -165,6 +168,14 @@ fn check_batch(records: &[u8], version: i16) -> Result<(), ResponseError> {
         None => Ok(()),
         Some(Ok(_)) => Err(ResponseError::InvalidRecord),
         Some(Err(error)) => Err(error.response_error()),
+    }
+}
+
+/// What Apache Kafka says beside the error of a batch that [`check_batch`] refused, if it says anything.
+fn why(records: &[u8]) -> Option<String> {
+    match Batches::new(records).next()? {
+        Err(BatchError::UnknownMagic(magic)) => Some(format!("Invalid magic found in record: {magic}")),
+        _ => None,
     }
 }
 

@@ -61,6 +61,9 @@ impl Run<'_> {
                 validate_only,
                 version,
             } => {
+                // Of several refusals the one in the order of Java's hash table is told: an operation that there is not, alone.
+                let unknown = changes.iter().find(|(change, _)| *change == Change::Unknown);
+                let changes = unknown.map_or(changes.as_slice(), std::slice::from_ref);
                 let configs = changes.iter().map(|(change, setting)| {
                     let value = match change {
                         Change::Delete => Value::Null,
