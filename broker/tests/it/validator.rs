@@ -88,13 +88,16 @@ const KINDS: [Kind; 7] = [
     },
 ];
 
+/// Key and value of a header.
+type Header = (Option<&'static [u8]>, Option<&'static [u8]>);
+
 /// A record of which every field may lie.
 #[derive(Clone, Default)]
 struct Raw {
     timestamp_delta: i64,
     offset_delta: i32,
     key: Option<&'static [u8]>,
-    headers: Vec<(Option<&'static [u8]>, Option<&'static [u8]>)>,
+    headers: Vec<Header>,
     headers_count: Option<i32>,
     length: Option<i32>,
     attributes: u8,

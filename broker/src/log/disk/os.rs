@@ -74,6 +74,7 @@ impl Disk for OsDisk {
         File::open(path)?.sync_all()
     }
 
+    #[allow(clippy::useless_conversion, reason = "the fields are 32 bits wide on some systems")]
     fn room(&self, path: &Path) -> io::Result<Option<Room>> {
         let path = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()).map_err(io::Error::other)?;
         let mut found = std::mem::MaybeUninit::<libc::statvfs>::uninit();
