@@ -36,7 +36,13 @@ impl Run<'_> {
             } => {
                 let group = self.world.group(*group);
                 let member = self.joined(group, *member);
-                self.sync(group, member, *stray, *version)?;
+                if self.world.groups[group].leader_left {
+                    // Each broker may have chosen another leader, so one member's answer waits for another on each.
+                    let all: Vec<usize> = (0..MEMBERS).collect();
+                    self.sync_all(group, &all, *version)?;
+                } else {
+                    self.sync(group, member, *stray, *version)?;
+                }
                 self.collect(group)?;
                 self.see_group(group)
             }
@@ -198,13 +204,19 @@ impl Run<'_> {
                 break;
             }
         }
-        for member in taking_part {
-            let member_of = &self.world.groups[group].members[member];
+        self.sync_all(group, &taking_part, pick)?;
+        self.collect(group)
+    }
+
+    /// Those of some members that have joined sync.
+    fn sync_all(&mut self, group: usize, members: &[usize], pick: Pick) -> Outcome {
+        for member in members {
+            let member_of = &self.world.groups[group].members[*member];
             if !member_of.waits && member_of.generation > 0 {
-                self.sync(group, member, Stray::No, pick)?;
+                self.sync(group, *member, Stray::No, pick)?;
             }
         }
-        self.collect(group)
+        Ok(())
     }
 
     fn leave_group(&mut self, group: usize, picks: &[Pick], stray: Stray, pick: Pick) -> Outcome {
