@@ -68,6 +68,17 @@ pub fn available() -> Result<(), String> {
     found::find().map(drop)
 }
 
+/// Java with Apache Kafka's jars as its class path; the main class comes next.
+///
+/// # Errors
+/// What is missing.
+pub fn java() -> Result<Command, String> {
+    let found = found::find()?;
+    let mut command = Command::new(found.java);
+    command.arg("-cp").arg(found.libs.join("*"));
+    Ok(command)
+}
+
 /// How Apache Kafka is to be started.
 #[derive(Debug, Clone)]
 #[must_use]

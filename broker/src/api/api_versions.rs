@@ -55,14 +55,14 @@ pub(crate) async fn handle(
 }
 
 /// A feature that works, at its highest level.
-struct Feature {
-    name: &'static str,
-    min: i16,
-    max: i16,
+pub(super) struct Feature {
+    pub(super) name: &'static str,
+    pub(super) min: i16,
+    pub(super) max: i16,
 }
 
 /// `group.version` 1 is the consumer group protocol of KIP-848, `metadata.version` 27 is Kafka 4.1.
-const FEATURES: [Feature; 2] = [
+pub(super) const FEATURES: [Feature; 2] = [
     Feature {
         name: "group.version",
         min: 0,

@@ -51,7 +51,11 @@ pub(crate) async fn handle(
                     _ => true,
                 };
                 let show = |entry| show(entry, version, request.include_synonyms, request.include_documentation);
-                result.with_configs(entries.into_iter().filter(wanted).map(show).collect())
+                let mut configs: Vec<_> = entries.into_iter().filter(wanted).map(show).collect();
+                if resource.resource_type == BROKER && resource.resource_name.is_empty() {
+                    configs.extend(unknown_entries(&ctx.broker.config, resource, request.include_synonyms));
+                }
+                result.with_configs(configs)
             }
             Err(error) => result.with_error_code(error.code()).with_error_message(error.message),
         }
@@ -91,9 +95,9 @@ pub(crate) fn topic_entries<'a>(config: &'a BrokerConfig, overrides: &'a Values)
     TOPIC_PROPERTIES.iter().map(|topic| {
         let name = topic.definition.name;
         let value = effective(config, overrides, name);
-        // Of several synonyms Kafka looks the first one up, and no other unit of it.
-        let first: Vec<_> = topic.synonyms.first().map(|first| first.name).into_iter().collect();
-        let mut synonyms = config.sources(&first);
+        // Kafka names the first synonym alone, though the others count as well.
+        let first = topic.synonyms.first().map(|first| first.name);
+        let mut synonyms = config.sources(first.as_slice());
         if overrides.contains_key(name) {
             let value = value.clone().unwrap_or_default();
             synonyms.insert(
@@ -150,6 +154,34 @@ fn cluster_entries(config: &BrokerConfig) -> Vec<Entry> {
             read_only,
             synonyms,
         })
+    });
+    entries.collect()
+}
+
+/// What is set as a cluster's default and nobody knows: it may be a secret of a plug-in's, so its value is not shown.
+fn unknown_entries(
+    config: &BrokerConfig,
+    resource: &DescribeConfigsResource,
+    synonyms: bool,
+) -> Vec<DescribeConfigsResourceResult> {
+    let wanted = |name: &String| match &resource.configuration_keys {
+        Some(keys) if !keys.is_empty() => keys.iter().any(|key| **key == **name),
+        _ => true,
+    };
+    let names = config.dynamic(false).into_keys();
+    let unknown = names.filter(|name| broker_property(name).is_none() && wanted(name));
+    let entries = unknown.map(|name| {
+        let name = StrBytes::from_string(name);
+        let synonym = DescribeConfigsSynonym::default()
+            .with_name(name.clone())
+            .with_value(None)
+            .with_source(Source::DynamicDefault as i8);
+        DescribeConfigsResourceResult::default()
+            .with_name(name)
+            .with_value(None)
+            .with_config_source(Source::DynamicDefault as i8)
+            .with_is_sensitive(true)
+            .with_synonyms(if synonyms { vec![synonym] } else { Vec::new() })
     });
     entries.collect()
 }

@@ -21,6 +21,7 @@ use crate::broker::BrokerState;
 use crate::log::FileChunk;
 
 mod alter_configs;
+mod alter_partition_reassignments;
 pub(crate) mod api_versions;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
@@ -29,11 +30,16 @@ mod create_topics;
 mod delete_groups;
 mod delete_records;
 mod delete_topics;
+mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
+mod describe_producers;
 mod describe_topic_partitions;
+mod describe_transactions;
+mod describe_user_scram_credentials;
+mod elect_leaders;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
@@ -41,8 +47,11 @@ mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
 mod leave_group;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
+mod list_transactions;
 mod metadata;
 mod offset_commit;
 mod offset_delete;
@@ -51,6 +60,7 @@ mod offset_for_leader_epoch;
 mod operations;
 mod produce;
 mod sync_group;
+mod update_features;
 
 /// What a handler may know about the request beyond its body. One per connection; the per-request fields are set anew for
 /// each frame.
@@ -213,11 +223,21 @@ pub(crate) static TABLE: &[Api] = &[
     api!(DescribeLogDirs, 1..=4, describe_log_dirs),
     api!(CreatePartitions, 0..=3, create_partitions),
     api!(DeleteGroups, 0..=2, delete_groups),
+    api!(ElectLeaders, 0..=2, elect_leaders),
     api!(IncrementalAlterConfigs, 0..=1, incremental_alter_configs),
+    api!(AlterPartitionReassignments, 0..=1, alter_partition_reassignments),
+    api!(ListPartitionReassignments, 0..=0, list_partition_reassignments),
     api!(OffsetDelete, 0..=0, offset_delete),
+    api!(DescribeClientQuotas, 0..=1, describe_client_quotas),
+    api!(DescribeUserScramCredentials, 0..=0, describe_user_scram_credentials),
+    api!(UpdateFeatures, 0..=2, update_features),
     api!(DescribeCluster, 0..=2, describe_cluster),
+    api!(DescribeProducers, 0..=0, describe_producers),
+    api!(DescribeTransactions, 0..=0, describe_transactions),
+    api!(ListTransactions, 0..=2, list_transactions),
     api!(ConsumerGroupHeartbeat, 0..=1, consumer_group_heartbeat),
     api!(ConsumerGroupDescribe, 0..=1, consumer_group_describe),
+    api!(ListConfigResources, 0..=1, list_config_resources),
     api!(DescribeTopicPartitions, 0..=0, describe_topic_partitions),
 ];
 

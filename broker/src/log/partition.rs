@@ -22,7 +22,7 @@ use super::{
     dir::LogDir,
     epochs::LeaderEpochs,
     error::{AppendError, LogError, ReadError},
-    producers::Producers,
+    producers::{KnownProducer, Producers},
     recovery,
     segment::{Segment, file_name},
     types::{Appended, Isolation, Offsets, Origin, Read, TimedOffset},
@@ -315,6 +315,12 @@ impl PartitionLog {
     #[must_use]
     pub fn latest_epoch(&self) -> i32 {
         self.inner.view.read().epochs.latest()
+    }
+
+    /// The idempotent and transactional producers that the log still knows, by id.
+    #[must_use]
+    pub fn producers(&self) -> Vec<KnownProducer> {
+        self.inner.writer.lock().producers.known()
     }
 
     /// The largest id of an idempotent producer that the log still knows.

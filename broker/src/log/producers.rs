@@ -83,6 +83,23 @@ impl Producer {
     }
 }
 
+/// A producer as others see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownProducer {
+    /// Its id.
+    pub id: i64,
+    /// Its latest epoch.
+    pub epoch: i16,
+    /// The epoch of the coordinator that last ended a transaction of its; -1 where none has.
+    pub coordinator_epoch: i32,
+    /// The sequence of its last record; -1 where a marker came last.
+    pub last_sequence: i32,
+    /// The time of its last record.
+    pub last_timestamp_ms: i64,
+    /// Where its open transaction began.
+    pub transaction_first_offset: Option<i64>,
+}
+
 /// All producers of a log.
 #[derive(Debug, Default)]
 pub(super) struct Producers {
@@ -192,6 +209,21 @@ impl Producers {
     /// The largest id of a producer that is still known.
     pub(super) fn largest_id(&self) -> Option<i64> {
         self.by_id.keys().max().copied()
+    }
+
+    /// The producers that are still known, by id.
+    pub(super) fn known(&self) -> Vec<KnownProducer> {
+        let known = self.by_id.iter().map(|(id, producer)| KnownProducer {
+            id: *id,
+            epoch: producer.epoch,
+            coordinator_epoch: producer.coordinator_epoch,
+            last_sequence: producer.last_sequence(),
+            last_timestamp_ms: producer.last_timestamp_ms,
+            transaction_first_offset: producer.transaction_first_offset,
+        });
+        let mut known: Vec<_> = known.collect();
+        known.sort_unstable_by_key(|producer| producer.id);
+        known
     }
 
     /// For each producer that is still known: the last offset it wrote, or -1 where a marker came last, and its epoch.

@@ -13,6 +13,7 @@ mod groups_next;
 mod groups_wire;
 mod kills;
 mod model;
+mod one_node;
 mod rebuild;
 mod robustness;
 mod robustness_batches;

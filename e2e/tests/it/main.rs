@@ -5,6 +5,7 @@
     reason = "a test that panics is a test that fails"
 )]
 
+mod apache_tools;
 mod athena;
 mod aws_chain;
 mod bad_input;

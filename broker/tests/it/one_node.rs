@@ -1,0 +1,256 @@
+//! The APIs that ask about more than one node can do: elections, moves, features, quotas, credentials, transactions. Each
+//! answers as a cluster of one does.
+
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::alter_partition_reassignments_request::{ReassignablePartition, ReassignableTopic};
+use kafka_protocol::messages::describe_client_quotas_request::ComponentData;
+use kafka_protocol::messages::describe_producers_request::TopicRequest;
+use kafka_protocol::messages::describe_user_scram_credentials_request::UserName;
+use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
+use kafka_protocol::messages::update_features_request::FeatureUpdateKey;
+use kafka_protocol::messages::*;
+use kafka_protocol::protocol::StrBytes;
+use tickertape_broker::wire::build::BatchBuilder;
+use tickertape_broker::{Broker, BrokerHandle};
+
+use crate::support::calls::latest;
+use crate::support::client::Client;
+
+fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+fn name(topic: &str) -> TopicName {
+    TopicName(text(topic))
+}
+
+fn start() -> (BrokerHandle, Client) {
+    let broker = Broker::builder().start_blocking().unwrap();
+    let client = Client::connect(broker.bootstrap_servers());
+    (broker, client)
+}
+
+#[test]
+fn every_partition_has_its_leader_and_its_place() {
+    let (_broker, mut client) = start();
+    client.create_topic("here", 2, &[]);
+
+    let asked = |topic: &str, partition| {
+        TopicPartitions::default()
+            .with_topic(name(topic))
+            .with_partitions(vec![partition])
+    };
+    let named = vec![asked("here", 1), asked("here", 7), asked("nowhere", 0)];
+    for (kind, errors) in [
+        (
+            0,
+            [
+                ResponseError::ElectionNotNeeded,
+                ResponseError::UnknownTopicOrPartition,
+                ResponseError::UnknownTopicOrPartition,
+            ],
+        ),
+        (9, [ResponseError::InvalidRequest; 3]),
+    ] {
+        let request = ElectLeadersRequest::default()
+            .with_election_type(kind)
+            .with_topic_partitions(Some(named.clone()));
+        let response = client.call(latest(ApiKey::ElectLeaders), &request);
+        let found: Vec<i16> = response
+            .replica_election_results
+            .iter()
+            .map(|topic| topic.partition_result[0].error_code)
+            .collect();
+        assert_eq!(found, errors.map(|error| error.code()), "{response:?}");
+    }
+    let all = client.call(latest(ApiKey::ElectLeaders), &ElectLeadersRequest::default());
+    assert_eq!(
+        (all.error_code, all.replica_election_results.len()),
+        (0, 0),
+        "an empty list names nothing"
+    );
+    let request = ElectLeadersRequest::default().with_topic_partitions(None);
+    let all = client.call(latest(ApiKey::ElectLeaders), &request);
+    assert_eq!(all.replica_election_results.len(), 1);
+    assert!(all.replica_election_results[0].partition_result.is_empty());
+
+    let mut move_to = |topic: &str, partition, replicas: Option<Vec<i32>>| {
+        let partition = ReassignablePartition::default()
+            .with_partition_index(partition)
+            .with_replicas(replicas.map(|ids| ids.into_iter().map(BrokerId).collect()));
+        let topic = ReassignableTopic::default()
+            .with_name(name(topic))
+            .with_partitions(vec![partition]);
+        let request = AlterPartitionReassignmentsRequest::default().with_topics(vec![topic]);
+        let response = client.call(latest(ApiKey::AlterPartitionReassignments), &request);
+        response.responses[0].partitions[0].error_code
+    };
+    assert_eq!(move_to("here", 0, Some(vec![1])), 0);
+    for (topic, partition, replicas, error) in [
+        ("here", 0, Some(vec![2]), ResponseError::InvalidReplicaAssignment),
+        ("here", 0, Some(vec![]), ResponseError::InvalidReplicaAssignment),
+        ("here", 0, Some(vec![1, 1]), ResponseError::InvalidReplicaAssignment),
+        ("here", 0, None, ResponseError::NoReassignmentInProgress),
+        ("here", 7, Some(vec![1]), ResponseError::UnknownTopicOrPartition),
+        ("nowhere", 0, None, ResponseError::UnknownTopicOrPartition),
+    ] {
+        assert_eq!(move_to(topic, partition, replicas), error.code(), "{topic}-{partition}");
+    }
+    let request = ListPartitionReassignmentsRequest::default().with_topics(None);
+    let moves = client.call(latest(ApiKey::ListPartitionReassignments), &request);
+    assert_eq!((moves.error_code, moves.topics.len()), (0, 0));
+}
+
+#[test]
+fn a_feature_stays_at_its_level() {
+    let (_broker, mut client) = start();
+    // Feature, level, kind of change, and whether it is taken.
+    for (feature, level, kind, taken) in [
+        ("group.version", 1, 1, true),
+        ("metadata.version", 27, 1, true),
+        ("group.version", 0, 1, false),
+        ("group.version", 0, 2, false),
+        ("group.version", 2, 1, false),
+        ("group.version", -1, 1, false),
+        ("group.version", 1, 7, false),
+        ("metadata.version", 7, 2, false),
+        ("metadata.version", 7, 3, false),
+        ("nonsense", 1, 1, false),
+        ("nonsense", 0, 2, false),
+    ] {
+        for version in [1, 2] {
+            let update = FeatureUpdateKey::default()
+                .with_feature(text(feature))
+                .with_max_version_level(level)
+                .with_upgrade_type(kind);
+            let request = UpdateFeaturesRequest::default().with_feature_updates(vec![update]);
+            let response = client.call(version, &request);
+            assert_eq!(
+                response.error_code == 0,
+                taken,
+                "{feature} {level} {kind}: {response:?}"
+            );
+            assert_eq!(response.results.len(), usize::from(taken && version == 1));
+        }
+    }
+}
+
+#[test]
+fn quotas_credentials_and_transactions_are_none() {
+    let (_broker, mut client) = start();
+    let mut quotas = |components: &[(&str, i8, Option<&str>)]| {
+        let components = components.iter().map(|(kind, match_type, wanted)| {
+            ComponentData::default()
+                .with_entity_type(text(kind))
+                .with_match_type(*match_type)
+                .with_match(wanted.map(text))
+        });
+        let request = DescribeClientQuotasRequest::default().with_components(components.collect());
+        let response = client.call(latest(ApiKey::DescribeClientQuotas), &request);
+        assert_eq!(response.entries.is_some(), response.error_code == 0);
+        response.error_code
+    };
+    assert_eq!(quotas(&[]), 0);
+    assert_eq!(quotas(&[("user", 2, None), ("client-id", 0, Some("a"))]), 0);
+    let invalid = ResponseError::InvalidRequest.code();
+    assert_eq!(quotas(&[("user", 2, None), ("user", 1, None)]), invalid);
+    assert_eq!(quotas(&[("user", 2, None), ("ip", 1, None)]), invalid);
+    assert_eq!(quotas(&[("user", 0, None)]), invalid);
+    assert_eq!(quotas(&[("user", 1, Some("a"))]), invalid);
+    assert_eq!(quotas(&[("user", 2, Some("a"))]), invalid);
+    assert_eq!(quotas(&[("user", 5, None)]), invalid);
+    assert_eq!(quotas(&[("", 2, None)]), invalid);
+    assert_eq!(quotas(&[("shoe", 2, None)]), ResponseError::UnsupportedVersion.code());
+
+    let users = ["a", "b", "b"].map(|user| UserName::default().with_name(text(user)));
+    let request = DescribeUserScramCredentialsRequest::default().with_users(Some(users.into()));
+    let response = client.call(0, &request);
+    let found: Vec<_> = response
+        .results
+        .iter()
+        .map(|result| (&*result.user, result.error_code))
+        .collect();
+    let (missing, twice) = (ResponseError::ResourceNotFound, ResponseError::DuplicateResource);
+    assert_eq!(found, [("a", missing.code()), ("b", twice.code())]);
+    let everybody = client.call(0, &DescribeUserScramCredentialsRequest::default().with_users(None));
+    assert_eq!((everybody.error_code, everybody.results.len()), (0, 0));
+
+    let request = ListTransactionsRequest::default().with_state_filters(vec![text("Ongoing"), text("Lost")]);
+    let response = client.call(latest(ApiKey::ListTransactions), &request);
+    assert_eq!((response.error_code, response.transaction_states.len()), (0, 0));
+    assert_eq!(response.unknown_state_filters, [text("Lost")]);
+    let ids = ["x", ""].map(|id| TransactionalId(text(id)));
+    let request = DescribeTransactionsRequest::default().with_transactional_ids(ids.into());
+    let response = client.call(0, &request);
+    let found: Vec<_> = response
+        .transaction_states
+        .iter()
+        .map(|state| state.error_code)
+        .collect();
+    let errors = [ResponseError::TransactionalIdNotFound, ResponseError::InvalidRequest];
+    assert_eq!(found, errors.map(|error| error.code()));
+}
+
+#[test]
+fn resources_with_properties_are_named() {
+    let (_broker, mut client) = start();
+    client.create_topic("named", 1, &[]);
+    let mut list = |version, kinds: &[i8]| {
+        let request = ListConfigResourcesRequest::default().with_resource_types(kinds.to_vec());
+        let response = client.call(version, &request);
+        let found: Vec<_> = response
+            .config_resources
+            .iter()
+            .map(|resource| (resource.resource_type, resource.resource_name.to_string()))
+            .collect();
+        (response.error_code, found)
+    };
+    assert_eq!(list(1, &[2]), (0, vec![(2, "named".to_owned())]));
+    assert_eq!(list(1, &[4, 16]), (0, vec![(4, "1".to_owned())]));
+    assert_eq!(list(1, &[]).1.len(), 3);
+    assert_eq!(list(0, &[]), (0, vec![]));
+    assert_eq!(list(1, &[1]), (ResponseError::UnsupportedVersion.code(), vec![]));
+}
+
+#[test]
+fn a_partition_names_the_producers_that_it_knows() {
+    let (_broker, mut client) = start();
+    let topic = client.create_topic("written", 1, &[]);
+    let batch = |producer_id, sequence| {
+        let batch = BatchBuilder::new().producer(producer_id, 0, sequence);
+        let batch = batch.record(1_000, None, Some(b"a")).record(1_000, None, Some(b"b"));
+        batch.build().unwrap()
+    };
+    for (producer_id, sequence) in [(9, 0), (4, 0), (9, 2)] {
+        let answer = client.produce(latest(ApiKey::Produce), &topic, 0, batch(producer_id, sequence));
+        assert_eq!(answer.error_code, 0);
+    }
+    let mut describe = |topic: &str, partition| {
+        let topic = TopicRequest::default()
+            .with_name(name(topic))
+            .with_partition_indexes(vec![partition]);
+        let request = DescribeProducersRequest::default().with_topics(vec![topic]);
+        client.call(0, &request).topics.remove(0).partitions.remove(0)
+    };
+    let known = describe("written", 0);
+    assert_eq!(known.error_code, 0);
+    let shown: Vec<_> = known
+        .active_producers
+        .iter()
+        .map(|producer| {
+            (
+                producer.producer_id.0,
+                producer.producer_epoch,
+                producer.last_sequence,
+                producer.coordinator_epoch,
+                producer.current_txn_start_offset,
+            )
+        })
+        .collect();
+    assert_eq!(shown, [(4, 0, 1, -1, -1), (9, 0, 3, -1, -1)]);
+    let unknown = ResponseError::UnknownTopicOrPartition.code();
+    assert_eq!(describe("written", 1).error_code, unknown);
+    assert_eq!(describe("nowhere", 0).error_code, unknown);
+    let invalid = ResponseError::InvalidTopicException.code();
+    assert_eq!(describe("not a name", 0).error_code, invalid);
+}
