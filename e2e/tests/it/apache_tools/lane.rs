@@ -38,9 +38,9 @@ impl Lane {
         let mut java = tickertape_judge::apache::java()
             .expect("Java is here")
             .args(["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
-            // As in Apache Kafka's own configuration of its tools: warnings, on standard error, without the time.
+            // On standard error. Warnings tell what a client will try again, which is a matter of time.
             .args([
-                "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+                "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
                 "-Dorg.slf4j.simpleLogger.showThreadName=false",
             ])
             .arg(source)
