@@ -74,3 +74,45 @@ pub fn defects(judged: &[Judged]) -> Vec<String> {
         .map(difference);
     found.chain(judged.iter().flat_map(|api| api.failed.clone())).collect()
 }
+
+/// The table and each difference by name, as `docs/compatibility.md` has them.
+#[must_use]
+pub fn markdown(judged: &[Judged]) -> String {
+    let mut text = String::from(
+        "\n| API | versions | cases | answers compared | same | differing |\n|---|---|---:|---:|---:|---:|\n",
+    );
+    let mut total = [0; 4];
+    for api in judged {
+        let versions = match (api.versions.first(), api.versions.last()) {
+            (Some(first), Some(last)) if first == last => first.to_string(),
+            (Some(first), Some(last)) => format!("{first}–{last}"),
+            _ => String::new(),
+        };
+        let same = api.runs - api.differing;
+        let figures = [api.cases, api.compared, same, api.differing];
+        total
+            .iter_mut()
+            .zip(figures)
+            .for_each(|(total, figure)| *total += figure);
+        let [cases, compared, same, differing] = figures;
+        let _ = writeln!(
+            text,
+            "| {} | {versions} | {cases} | {compared} | {same} | {differing} |",
+            api.api
+        );
+    }
+    let [cases, compared, same, differing] = total;
+    let _ = writeln!(text, "| all | | {cases} | {compared} | {same} | {differing} |\n");
+    let mut named: Vec<(&str, &str)> = Vec::new();
+    for found in judged.iter().flat_map(|api| &api.found) {
+        let name = (found.api, found.why.unwrap_or("not explained"));
+        if !named.contains(&name) {
+            named.push(name);
+        }
+    }
+    for (api, why) in named {
+        let _ = writeln!(text, "- **{api}**: {why}");
+    }
+    text.push('\n');
+    text
+}

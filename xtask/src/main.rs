@@ -64,18 +64,16 @@ fn main() -> ExitCode {
 
 /// The pages are compared by tests beside what they derive from; told to, those tests write them instead.
 fn docs() -> anyhow::Result<()> {
-    run(Command::new("cargo")
-        .args([
-            "test",
-            "--quiet",
-            "--package",
-            "tickertape-broker",
-            "--test",
-            "it",
-            "generated_docs",
-        ])
-        .env("TICKERTAPE_WRITE_DOCS", "1")
-        .current_dir(root()))
+    for (package, test) in [
+        ("tickertape-broker", "generated_docs"),
+        ("tickertape-judge", "answers_are_apache_kafkas"),
+    ] {
+        run(Command::new("cargo")
+            .args(["test", "--quiet", "--package", package, "--test", "it", test])
+            .env("TICKERTAPE_WRITE_DOCS", "1")
+            .current_dir(root()))?;
+    }
+    Ok(())
 }
 
 /// What the judge's own program does, which knows Apache Kafka.

@@ -9,7 +9,6 @@ use kafka_protocol::messages::delete_records_response::{DeleteRecordsPartitionRe
 use kafka_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse, TopicName};
 
 use super::{Disconnect, RequestContext};
-use crate::config::effective;
 use crate::error::ResponseError;
 use crate::metadata::topics::Topic;
 
@@ -33,7 +32,7 @@ pub(crate) async fn handle(
         let topic = ctx.broker.topics.get(&name);
         let partitions = partitions.into_iter().map(|(index, offset)| {
             let response = DeleteRecordsPartitionResult::default().with_partition_index(index);
-            match delete(ctx, topic.as_deref(), index, offset) {
+            match delete(topic.as_deref(), index, offset) {
                 Ok(low_watermark) => response.with_low_watermark(low_watermark),
                 Err(error) => response.with_low_watermark(-1).with_error_code(error.code()),
             }
@@ -54,15 +53,10 @@ pub(crate) async fn handle(
     Ok(DeleteRecordsResponse::default().with_topics(topics))
 }
 
-fn delete(ctx: &RequestContext, topic: Option<&Topic>, index: i32, offset: i64) -> Result<i64, ResponseError> {
+fn delete(topic: Option<&Topic>, index: i32, offset: i64) -> Result<i64, ResponseError> {
     let partition = topic
         .and_then(|topic| topic.partition(index))
         .ok_or(ResponseError::UnknownTopicOrPartition)?;
-    let overrides = topic.map(|topic| &topic.overrides);
-    let policy = overrides.and_then(|overrides| effective(&ctx.broker.config, overrides, "cleanup.policy"));
-    if policy.is_some_and(|policy| !policy.split(',').any(|policy| policy == "delete")) {
-        return Err(ResponseError::PolicyViolation);
-    }
     partition
         .log
         .delete_records(offset)

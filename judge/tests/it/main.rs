@@ -2,4 +2,5 @@
 //! is missing.
 
 mod harness;
+mod requests;
 mod scenarios;
