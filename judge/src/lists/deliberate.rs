@@ -12,12 +12,6 @@ pub const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         api: "Produce",
-        case: "magic 3",
-        path: "Responses[].**",
-        why: "Not yet the same: the text or the log start offset beside the refusal of a batch that is no batch.",
-    },
-    Deliberate {
-        api: "Produce",
         case: "a codec that there is not",
         path: "Responses[].**",
         why: "Not yet the same: the text or the log start offset beside the refusal of a batch that is no batch.",
@@ -84,9 +78,9 @@ pub const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         api: "DescribeConfigs",
-        case: "*",
+        case: "the broker*",
         path: "Results[].Configs[].Synonyms[]",
-        why: "Not yet the same: `log.retention.hours` is named as a synonym where Apache Kafka names none.",
+        why: "Not yet the same: `listeners`, `advertised.listeners` and `broker.id` are shown as they were given, where Apache Kafka shows what it made of them.",
     },
     Deliberate {
         api: "DescribeConfigs",
@@ -137,12 +131,6 @@ pub const DELIBERATE: &[Deliberate] = &[
         why: "Eligible leader replicas are not announced, so `min.insync.replicas` may be removed from the cluster's defaults.",
     },
     Deliberate {
-        api: "AlterConfigs",
-        case: "*",
-        path: "Results[].Configs[].Synonyms[]",
-        why: "Not yet the same: `log.retention.hours` is named as a synonym where Apache Kafka names none.",
-    },
-    Deliberate {
         api: "DescribeLogDirs",
         case: "*",
         path: "Results[].Topics[].**",
@@ -188,7 +176,7 @@ pub const DELIBERATE: &[Deliberate] = &[
         api: "IncrementalAlterConfigs",
         case: "*",
         path: "Results[].Configs[].Synonyms[]",
-        why: "Not yet the same: `log.retention.hours` is named as a synonym where Apache Kafka names none.",
+        why: "Not yet the same: once `log.retention.ms` is set, Apache Kafka names `log.retention.hours` behind it.",
     },
     Deliberate {
         api: "DescribeTopicPartitions",
