@@ -70,9 +70,9 @@ const GOOD: &[(&str, usize)] = &[
     ("ListOffsets", 70),
     ("JoinGroup", 50),
     ("SyncGroup", 40),
-    ("Heartbeat", 30),
+    ("Heartbeat", 20),
     ("ConsumerGroupHeartbeat", 30),
-    ("OffsetCommit", 30),
+    ("OffsetCommit", 25),
     ("OffsetFetch", 60),
     ("CreateTopics", 50),
     ("DeleteRecords", 30),
@@ -149,5 +149,5 @@ const WORDS: &[&str] = &[
 
 /// Out of range, corrupt, unknown topic, too large, invalid group and member states, sequences, policies, …
 const CODES: &[i64] = &[
-    1, 2, 3, 10, 12, 22, 23, 25, 26, 27, 32, 35, 36, 37, 40, 42, 44, 45, 68, 69, 74, 75, 76, 79, 87, 110, 111,
+    1, 2, 3, 10, 12, 22, 23, 25, 26, 27, 32, 35, 36, 37, 40, 42, 44, 45, 68, 69, 75, 76, 79, 87, 110, 111,
 ];
