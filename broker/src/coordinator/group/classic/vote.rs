@@ -10,7 +10,7 @@ pub(super) fn place(name: &StrBytes, count: usize) -> u32 {
         .encode_utf16()
         .fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
     // The table begins with 16 buckets and grows where it would be filled by more than three quarters.
-    let buckets = (count * 4 / 3 + usize::from(count * 4 % 3 > 0))
+    let buckets = (count * 4 / 3 + usize::from(!(count * 4).is_multiple_of(3)))
         .next_power_of_two()
         .max(16);
     (hash ^ hash >> 16) & u32::try_from(buckets - 1).unwrap_or(u32::MAX)
