@@ -38,7 +38,7 @@ impl Run<'_> {
             let mut named = configs.filter(|config| config["Name"] == name);
             named.next().map_or(Value::Null, |config| config["Value"].clone())
         };
-        let known = self.world.topics.entry(topic.to_owned()).or_insert_with(Topic::default);
+        let known = self.world.topics.entry(topic.to_owned()).or_default();
         known.append_time |= value("message.timestamp.type") == "LogAppendTime";
         let recompresses = value("compression.type") != "producer";
         for side in &mut self.sides {

@@ -6,7 +6,6 @@ use proptest::sample::select;
 use super::action::*;
 
 /// A scenario: two topics, one of them compacted, then what comes.
-#[must_use]
 pub fn scenario() -> impl Strategy<Value = Vec<Action>> {
     let first = (1..4_u8, settings(0..2)).prop_map(|(partitions, configs)| create(0, partitions, configs));
     let second = prop_oneof![Just("compact"), Just("compact,delete")].prop_map(|policy| {
