@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::run::{Outcome, Run};
 use super::side::Request;
-use super::world::{Ends, Topic};
+use super::world::Ends;
 
 impl Run<'_> {
     /// A topic, its configuration, and its partitions, of which new ones are taken note of.
