@@ -9,7 +9,9 @@ use tickertape_judge::scenario::{Stage, kept};
 
 fn number(variable: &str, otherwise: u64) -> u64 {
     let given = std::env::var(variable).ok();
-    given.map_or(otherwise, |given| given.parse().unwrap_or_else(|_| panic!("{given} is not a number")))
+    given.map_or(otherwise, |given| {
+        given.parse().unwrap_or_else(|_| panic!("{given} is not a number"))
+    })
 }
 
 #[test]
