@@ -3,4 +3,3 @@
 
 mod harness;
 mod requests;
-mod scenarios;

@@ -1,5 +1,8 @@
 //! Scenarios on both brokers: those that once failed, then new ones.
 //!
+//! A test program of its own, and so with brokers of its own: the other tests list all topics and set properties of the
+//! whole broker.
+//!
 //! `TICKERTAPE_SCENARIOS` is how many (200), `TICKERTAPE_SEED` the first one's seed. By hand:
 //! `cargo run -p tickertape-judge -- scenarios --count 2000 --seed 1`.
 
