@@ -14,14 +14,10 @@ fn main() {
     if let Some(libs) = found::libs_dir() {
         println!("cargo::rerun-if-changed={}", libs.display());
     }
-    match found::find() {
-        Ok(_) => println!("cargo::rustc-cfg=apache_kafka"),
-        Err(missing) => println!("cargo::warning=Apache Kafka is not asked: {missing}"),
+    if found::find().is_ok() {
+        println!("cargo::rustc-cfg=apache_kafka");
     }
-    match std::env::var_os("TICKERTAPE_PYTHON") {
-        Some(_) => println!("cargo::rustc-cfg=moto"),
-        None => println!(
-            "cargo::warning=AWS as moto plays it is not asked: TICKERTAPE_PYTHON names no Python with moto[server]"
-        ),
+    if std::env::var_os("TICKERTAPE_PYTHON").is_some() {
+        println!("cargo::rustc-cfg=moto");
     }
 }
