@@ -30,7 +30,7 @@ enum Beside {
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let Beside::Kafka = options.beside;
     let packages = ["tickertape", "tickertape-broker", "tickertape-judge"];
-    let mut build = Command::new("cargo");
+    let mut build = crate::cargo();
     build.args(["build", "--release", "--bins"]).current_dir(crate::root());
     for package in packages {
         build.args(["--package", package]);

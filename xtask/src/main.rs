@@ -68,7 +68,7 @@ fn docs() -> anyhow::Result<()> {
         ("tickertape-broker", "generated_docs"),
         ("tickertape-judge", "answers_are_apache_kafkas"),
     ] {
-        run(Command::new("cargo")
+        run(cargo()
             .args(["test", "--quiet", "--package", package, "--test", "it", test])
             .env("TICKERTAPE_WRITE_DOCS", "1")
             .current_dir(root()))?;
@@ -78,7 +78,7 @@ fn docs() -> anyhow::Result<()> {
 
 /// What the judge's own program does, which knows Apache Kafka.
 fn judge(command: &str, arguments: &[String]) -> anyhow::Result<()> {
-    run(Command::new("cargo")
+    run(cargo()
         .args(["run", "--quiet", "--package", "tickertape-judge", "--", command])
         .args(arguments)
         .current_dir(root()))
@@ -88,6 +88,21 @@ fn judge(command: &str, arguments: &[String]) -> anyhow::Result<()> {
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_path_buf()
+}
+
+/// Cargo, as if it were called from the shell: what the outer one says of this package makes build scripts run again, and
+/// half of the dependencies with them.
+fn cargo() -> Command {
+    let mut cargo = Command::new("cargo");
+    for (name, _) in std::env::vars_os() {
+        let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_"]
+            .iter()
+            .any(|prefix| name.to_string_lossy().starts_with(prefix));
+        if of_package {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }
 
 /// Runs a command whose output is the user's to see; an unsuccessful end is an error.
