@@ -4,7 +4,7 @@
 //! - [`value`] turns JSON trees into any message of any version and back, by the broker's table of shapes
 //! - [`client`] asks one broker over a raw connection
 //! - [`compare`] finds every place where two answers differ, but for what [`lists`] allows
-//! - [`bench`] measures both, and writes docs/benchmarks.md
+//! - [`mod@bench`] measures both, and writes docs/benchmarks.md
 //! - [`scenario`] makes up sequences of actions, performs them on both, and compares answers and what can be seen after
 //! - [`cases`] is what is asked, one file per API; [`run`] asks it in every version; [`report`] says what came out
 //!
