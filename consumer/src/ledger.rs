@@ -216,13 +216,18 @@ impl Ledger {
         .into())
     }
 
-    /// Claims a range.
+    /// Claims a range. Without the condition, which no sink may do that is not to be found out, it takes what another
+    /// has claimed.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn claim(&self, source: &Source, claim: &Claim) -> Result<Claimed, LedgerError> {
+    pub async fn claim(&self, source: &Source, claim: &Claim, conditional: bool) -> Result<Claimed, LedgerError> {
         let key = claim_key(self.lake(), source, claim.start);
         let body = serde_json::to_vec(claim).map_err(|error| unreadable(&key, &error))?;
+        if !conditional {
+            self.store.put(&key, body.into(), "application/json").await?;
+            return Ok(Claimed::Won);
+        }
         if self.store.put_if_absent(&key, body.into()).await? == Put::Created {
             return Ok(Claimed::Won);
         }

@@ -35,7 +35,7 @@ mod writer;
 pub use date::PartitionBy;
 pub use decode::OnNewType;
 pub use names::Format;
-pub use options::{ConsumeOptions, OnLost};
+pub use options::{Break, ConsumeOptions, OnLost};
 pub use registrar::{Committed, ObjectInfo, Registrar};
 pub use run::run;
 pub use stats::{Stats, Summary, TableSummary};

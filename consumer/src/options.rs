@@ -21,6 +21,15 @@ pub enum OnLost {
     Stop,
 }
 
+/// How the sink breaks its own protocol, so that a test of the protocol can show that it would notice. For tests only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Break {
+    /// Offsets are committed when a batch is claimed, before its objects are there: a crash in between loses rows.
+    CommitBeforeData,
+    /// Claims are made whether or not there is one: a sink that slept doubles what another has written.
+    ClaimWithoutCondition,
+}
+
 /// The options of `tickertape consume`.
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -87,6 +96,10 @@ pub struct ConsumeOptions {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub epoch: u32,
 
+    /// Break the protocol on purpose, so that a test can show that it notices; never for data that matters
+    #[arg(long = "break", value_name = "HOW", value_enum, hide = true)]
+    pub broken: Option<Break>,
+
     /// Where Kafka is.
     #[command(flatten)]
     pub kafka: KafkaOptions,
@@ -128,6 +141,7 @@ impl ConsumeOptions {
             on_new_type: OnNewType::default(),
             on_lost: OnLost::default(),
             epoch: 0,
+            broken: None,
             kafka,
             s3,
         }

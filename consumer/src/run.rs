@@ -60,7 +60,14 @@ pub async fn run(
         group: options.group().to_owned(),
         owner: owner(),
     };
-    let writer = Arc::new(Writer::new(store, catalog, claimant, tables, stats.clone()));
+    let writer = Arc::new(Writer::new(
+        store,
+        catalog,
+        claimant,
+        tables,
+        stats.clone(),
+        options.broken,
+    ));
     let recovery = Recovery {
         writer: writer.clone(),
         stats,

@@ -73,7 +73,14 @@ struct State {
 
 struct Outcome {
     source: Source,
-    result: Result<Range, WriteError>,
+    news: News,
+}
+
+enum News {
+    /// The offsets of this range may be committed.
+    Committable(Range),
+    /// The batch is done with.
+    Ended(Result<(), WriteError>),
 }
 
 impl Sink {
@@ -115,15 +122,21 @@ impl Sink {
             *state.pending.entry(source.clone()).or_default() += 1;
             let (writer, outcomes) = (self.writer.clone(), self.outcome_sender.clone());
             self.runtime.spawn(async move {
-                let result = writer.write(cut, before).await;
+                let (of, told) = (source.clone(), outcomes.clone());
+                // The receiver is there as long as the sink is.
+                let committable = move |range| {
+                    let news = News::Committable(range);
+                    let _ = told.send(Outcome { source: of, news });
+                };
+                let result = writer.write(cut, before, committable).await;
                 if result.is_ok() {
                     // Nobody waits if there is no batch behind this one.
                     let _ = written.send(());
                 } else {
                     drop(written);
                 }
-                // The receiver is there as long as the sink is.
-                let _ = outcomes.send(Outcome { source, result });
+                let news = News::Ended(result);
+                let _ = outcomes.send(Outcome { source, news });
             });
         }
     }
@@ -138,7 +151,15 @@ impl Sink {
         } else {
             outcomes.recv_timeout(wait).ok()
         };
-        while let Some(Outcome { source, result }) = next {
+        while let Some(Outcome { source, news }) = next {
+            let result = match news {
+                News::Committable(range) => {
+                    state.to_commit.insert(source, range);
+                    next = outcomes.try_recv().ok();
+                    continue;
+                }
+                News::Ended(result) => result,
+            };
             if let Some(pending) = state.pending.get_mut(&source) {
                 *pending -= 1;
                 if *pending == 0 {
@@ -146,8 +167,7 @@ impl Sink {
                 }
             }
             match result {
-                Ok(range) => drop(state.to_commit.insert(source, range)),
-                Err(WriteError::Abandoned) => {}
+                Ok(()) | Err(WriteError::Abandoned) => {}
                 Err(error @ WriteError::Fenced { .. }) => {
                     tracing::warn!("{error}; taking the partition up again behind it");
                     fenced.push(source);

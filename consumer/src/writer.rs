@@ -17,6 +17,7 @@ use crate::{
     encode::{Encoded, Encoding, Object, encode},
     ledger::{BatchFacts, Claim, Claimant, Claimed, Ledger},
     names::{Format, Range},
+    options::Break,
     registrar::{Committed, ObjectInfo, Registrar},
     schema::TableSchema,
     stats::{Stats, Summary, TableSummary},
@@ -81,6 +82,7 @@ pub(crate) struct Writer {
     tables: HashMap<String, Arc<Table>>,
     stats: Arc<Stats>,
     encoders: Semaphore,
+    broken: Option<Break>,
 }
 
 impl Writer {
@@ -90,6 +92,7 @@ impl Writer {
         claimant: Claimant,
         tables: HashMap<String, Arc<Table>>,
         stats: Arc<Stats>,
+        broken: Option<Break>,
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let ledger = Ledger::new(store.clone());
@@ -101,6 +104,7 @@ impl Writer {
             tables,
             stats,
             encoders: Semaphore::new(cores),
+            broken,
         }
     }
 
@@ -124,8 +128,14 @@ impl Writer {
         summary
     }
 
-    /// Writes a batch. `before` tells when the partition's batch before is written.
-    pub(crate) async fn write(&self, cut: Cut, before: Option<oneshot::Receiver<()>>) -> Result<Range, WriteError> {
+    /// Writes a batch. `before` tells when the partition's batch before is written; `written` is called when the
+    /// offsets may be committed.
+    pub(crate) async fn write(
+        &self,
+        cut: Cut,
+        before: Option<oneshot::Receiver<()>>,
+        written: impl FnOnce(Range),
+    ) -> Result<(), WriteError> {
         let Cut {
             batch,
             cause,
@@ -142,9 +152,10 @@ impl Writer {
             before.await.map_err(|_| WriteError::Abandoned)?;
         }
         let claim = Claim::new(&facts, &encoded, &table.encoding, &self.claimant);
+        let conditional = self.broken != Some(Break::ClaimWithoutCondition);
         match self
             .ledger
-            .claim(&range.source, &claim)
+            .claim(&range.source, &claim, conditional)
             .await
             .map_err(anyhow::Error::from)?
         {
@@ -153,6 +164,12 @@ impl Writer {
                 let range = format!("{} [{}, {})", range.source, range.start, range.end);
                 return Err(WriteError::Fenced { range, by: other.owner });
             }
+        }
+        let mut written = Some(written);
+        if self.broken == Some(Break::CommitBeforeData)
+            && let Some(written) = written.take()
+        {
+            written(range.clone());
         }
         self.upload(&encoded.objects, claim.encoding.format).await?;
         self.register(&claim, &encoded.objects.iter().map(info).collect::<Vec<_>>())
@@ -164,7 +181,10 @@ impl Writer {
             range.start,
             range.end
         );
-        Ok(range)
+        if let Some(written) = written {
+            written(range);
+        }
+        Ok(())
     }
 
     /// Writes the objects of a claim that another sink, or this one in an earlier life, has left unfinished.
