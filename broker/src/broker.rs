@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
 use crate::config::BrokerConfig;
-use crate::coordinator::group::GroupConfig;
+use crate::coordinator::group::{GroupConfig, MigrationPolicy};
 use crate::error::BrokerError;
 use crate::log::LogDir;
 use crate::metadata::configs::{Configs, Identity};
@@ -155,6 +155,8 @@ fn group_config(config: &BrokerConfig) -> GroupConfig {
         consumer_session_timeout_ms: int("group.consumer.session.timeout.ms"),
         consumer_heartbeat_interval_ms: int("group.consumer.heartbeat.interval.ms"),
         consumer_max_size: config.size("group.consumer.max.size"),
+        migration_policy: MigrationPolicy::by_name(&config.string("group.consumer.migration.policy"))
+            .unwrap_or_default(),
         offset_metadata_max_size: config.size("offset.metadata.max.bytes"),
         offsets_retention_ms: config.int("offsets.retention.minutes").saturating_mul(60_000),
         offsets_retention_check_interval_ms: config.int("offsets.retention.check.interval.ms"),

@@ -212,6 +212,12 @@ pub const UNORDERED: &[Unordered] = &[
         reason: "Apache Kafka answers in the order in which its coordinators do",
     },
     Unordered {
+        api: "ConsumerGroupDescribe",
+        path: "Groups[].Members[]",
+        by: &["MemberId"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
         api: "ListGroups",
         path: "Groups[]",
         by: &["GroupId"],

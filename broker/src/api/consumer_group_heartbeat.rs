@@ -2,8 +2,8 @@
 //!
 //! v1 adds subscribing by a regular expression, and lets the client choose its member id (KIP-1082).
 //!
-//! Groups with members under both protocols at a time are not served: the broker does as an Apache Kafka with
-//! `group.consumer.migration.policy=disabled`, and a JoinGroup to a consumer group with members is refused, too.
+//! The first such member of a classic group of consumers makes a consumer group of it, in which the others go on with
+//! JoinGroup, SyncGroup and Heartbeat (`group.consumer.migration.policy`).
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 

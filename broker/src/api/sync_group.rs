@@ -4,6 +4,7 @@
 
 use kafka_protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 
+use super::consumer_group_heartbeat::View;
 use super::join_group::unless_gone;
 use super::{Disconnect, RequestContext};
 use crate::coordinator::group::GroupError;
@@ -20,6 +21,6 @@ pub(crate) async fn handle(
         let error = GroupError::InconsistentGroupProtocol;
         return Ok(SyncGroupResponse::default().with_error_code(error.code()));
     }
-    let response = unless_gone(ctx, ctx.broker.groups.sync(request)).await?;
+    let response = unless_gone(ctx, ctx.broker.groups.sync(request, &View(&ctx.broker.topics))).await?;
     response.ok_or_else(|| Disconnect("the member has sent another SyncGroup".into()))
 }

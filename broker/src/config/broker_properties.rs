@@ -136,6 +136,14 @@ pub(crate) static BROKER_PROPERTIES: &[Definition] = &[
         "The most members that one consumer group may have."
     ),
     broker!(
+        "group.consumer.migration.policy",
+        String,
+        Some("bidirectional"),
+        OneOf(&["bidirectional", "upgrade", "downgrade", "disabled"]),
+        ReadOnly,
+        "Which groups of consumers may change from one protocol to the other while they have members: classic ones (upgrade), consumer groups (downgrade), both or none."
+    ),
+    broker!(
         "group.consumer.session.timeout.ms",
         Int,
         Some("45000"),

@@ -80,6 +80,11 @@ impl GroupStore {
                 Record::Membership { group, .. } => {
                     batch.put(key(group_id, &Kind::Membership), codec::encode_membership(group));
                     batch.remove(key(group_id, &Kind::ConsumerHead));
+                    // A consumer group that becomes a classic one may have members.
+                    let members = before.consumer.iter().flat_map(|consumer| consumer.members.keys());
+                    for member_id in members.cloned() {
+                        batch.remove(key(group_id, &Kind::ConsumerMember { member_id }));
+                    }
                 }
                 Record::ConsumerHead { head, .. } => {
                     batch.put(key(group_id, &Kind::ConsumerHead), consumer_codec::encode_head(head));

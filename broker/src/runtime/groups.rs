@@ -110,7 +110,12 @@ impl Groups {
     }
 
     /// JoinGroup. Waits while the group rebalances; `None` if the same member has sent another JoinGroup meanwhile.
-    pub async fn join(&self, caller: Caller, request: JoinGroupRequest) -> Option<JoinGroupResponse> {
+    pub async fn join(
+        &self,
+        caller: Caller,
+        request: JoinGroupRequest,
+        topics: &dyn TopicsView,
+    ) -> Option<JoinGroupResponse> {
         let member_id = request.member_id.clone();
         let refused = |error: GroupError| classic::refusal(member_id.clone(), error);
         let group_id = request.group_id.0.clone();
@@ -119,7 +124,8 @@ impl Groups {
             request,
             nonce: uuid::Uuid::new_v4(),
         };
-        let decide = |group: &Group, config: &GroupConfig, now_ms: i64| classic::join(group, config, now_ms, &command);
+        let decide =
+            |group: &Group, config: &GroupConfig, now_ms: i64| classic::join(group, config, now_ms, &command, topics);
         let park = |live: &mut slot::Live, outcome: Outcome<Answer<JoinGroupResponse>>| live.park_join(outcome);
         match self.inner.run(&group_id, decide, park).await {
             Err(error) => Some(refused(error)),
@@ -129,9 +135,10 @@ impl Groups {
     }
 
     /// SyncGroup. Waits for the leader's assignment; `None` if the same member has sent another SyncGroup meanwhile.
-    pub async fn sync(&self, request: SyncGroupRequest) -> Option<SyncGroupResponse> {
+    pub async fn sync(&self, request: SyncGroupRequest, topics: &dyn TopicsView) -> Option<SyncGroupResponse> {
         let refused = |error: GroupError| SyncGroupResponse::default().with_error_code(error.code());
-        let decide = |group: &Group, config: &GroupConfig, now_ms: i64| classic::sync(group, config, now_ms, &request);
+        let decide =
+            |group: &Group, config: &GroupConfig, now_ms: i64| classic::sync(group, config, now_ms, &request, topics);
         let park = |live: &mut slot::Live, outcome: Outcome<Answer<SyncGroupResponse>>| live.park_sync(outcome);
         match self.inner.run(&request.group_id, decide, park).await {
             Err(error) => Some(refused(error)),
@@ -170,7 +177,9 @@ impl Groups {
         let group_id = request.group_id.0.clone();
         let nonce = uuid::Uuid::new_v4();
         let command = HeartbeatCommand { caller, request, nonce };
-        let decide = |group: &Group, config: &GroupConfig, _: i64| consumer::heartbeat(group, config, &command, topics);
+        let decide = |group: &Group, config: &GroupConfig, now_ms: i64| {
+            consumer::heartbeat(group, config, now_ms, &command, topics)
+        };
         let refused = |error: GroupError| ConsumerGroupHeartbeatResponse::default().with_error_code(error.code());
         self.inner.command(&group_id, decide).await.unwrap_or_else(refused)
     }

@@ -27,7 +27,7 @@ fn then(name: &'static str, request: Value) -> Case {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    vec![
+    let mut cases = vec![
         new("a first member", json!({})),
         new("with the uniform assignor", json!({ "ServerAssignor": "uniform" })),
         new("with the range assignor", json!({ "ServerAssignor": "range" })),
@@ -134,5 +134,7 @@ pub(super) fn cases() -> Vec<Case> {
             let group = committed(run, &topic)?;
             run.ask(beating(&group, "member", &[&topic])).map(drop)
         }),
-    ]
+    ];
+    cases.extend(super::mixed::heartbeats());
+    cases
 }

@@ -25,6 +25,17 @@ pub(super) struct Member {
 }
 
 impl Member {
+    /// The member that two answers to JoinGroup, ours first, tell of.
+    pub(super) fn joined(group: String, [ours, theirs]: &[Value; 2]) -> Member {
+        let id = |answer: &Value| answer["MemberId"].as_str().unwrap_or_default().to_owned();
+        Member {
+            group,
+            generation: ours["GenerationId"].as_i64().unwrap_or(-1),
+            ours: id(ours),
+            theirs: id(theirs),
+        }
+    }
+
     /// The id that one broker gave it.
     pub(super) fn id(&self, side: Side) -> &str {
         match side {
@@ -91,14 +102,8 @@ pub(super) fn must_each(
 /// A new group with one member, its leader, which has not given its assignment yet.
 pub(super) fn joined(run: &mut Run<'_>) -> Result<Member, Stop> {
     let group = group(run)?;
-    let [ours, theirs] = must_each(run, "JoinGroup", JOIN_AT_ONCE, |_| joining(&group, ""))?;
-    let id = |answer: &Value| answer["MemberId"].as_str().unwrap_or_default().to_owned();
-    Ok(Member {
-        generation: ours["GenerationId"].as_i64().unwrap_or(-1),
-        ours: id(&ours),
-        theirs: id(&theirs),
-        group,
-    })
+    let answers = must_each(run, "JoinGroup", JOIN_AT_ONCE, |_| joining(&group, ""))?;
+    Ok(Member::joined(group, &answers))
 }
 
 /// A new group with one member, stable.
@@ -117,14 +122,8 @@ pub(super) fn stable(run: &mut Run<'_>) -> Result<Member, Stop> {
 pub(super) fn stable_static(run: &mut Run<'_>, instance_id: &str) -> Result<Member, Stop> {
     let group = group(run)?;
     let request = but(joining(&group, ""), json!({ "GroupInstanceId": instance_id }));
-    let [ours, theirs] = must_each(run, "JoinGroup", 5, |_| request.clone())?;
-    let id = |answer: &Value| answer["MemberId"].as_str().unwrap_or_default().to_owned();
-    let member = Member {
-        generation: ours["GenerationId"].as_i64().unwrap_or(-1),
-        ours: id(&ours),
-        theirs: id(&theirs),
-        group,
-    };
+    let answers = must_each(run, "JoinGroup", 5, |_| request.clone())?;
+    let member = Member::joined(group, &answers);
     must_each(run, "SyncGroup", 3, |side| {
         json!({
             "GroupId": member.group, "GenerationId": member.generation, "MemberId": member.id(side),

@@ -15,7 +15,7 @@ pub(super) fn cases() -> Vec<Case> {
             })
         })
     };
-    vec![
+    let mut cases = vec![
         beat("a member", json!({})),
         beat("an earlier generation", json!({ "GenerationId": 0 })),
         beat("a later generation", json!({ "GenerationId": 2 })),
@@ -56,5 +56,7 @@ pub(super) fn cases() -> Vec<Case> {
             run.ask(json!({ "GroupId": group, "GenerationId": 1, "MemberId": "member" })).map(drop)
         }),
         ask("no group", json!({ "GroupId": "", "GenerationId": 1, "MemberId": "member" })),
-    ]
+    ];
+    cases.extend(super::mixed::beats());
+    cases
 }

@@ -12,7 +12,7 @@ pub(super) fn cases() -> Vec<Case> {
             run.ask(but(joining(&group, ""), changes.clone())).map(drop)
         }
     };
-    vec![
+    let mut cases = vec![
         case("a first member", other(json!({}))),
         case("several protocols", |run| {
             let group = group(run)?;
@@ -113,5 +113,7 @@ pub(super) fn cases() -> Vec<Case> {
             let group = super::group::committed(run, &topic)?;
             run.ask(joining(&group, "")).map(drop)
         }),
-    ]
+    ];
+    cases.extend(super::mixed::joins());
+    cases
 }

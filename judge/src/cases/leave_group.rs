@@ -6,7 +6,7 @@ use super::group::{ask_as, beating, but, consuming, group, must_each, stable, st
 use crate::run::{Case, ask, case};
 
 pub(super) fn cases() -> Vec<Case> {
-    vec![
+    let mut cases = vec![
         case("a member, alone", |run| {
             let member = stable(run)?;
             ask_as(run, &member, |id| json!({ "GroupId": member.group, "MemberId": id }))
@@ -98,5 +98,7 @@ pub(super) fn cases() -> Vec<Case> {
             json!({ "GroupId": "", "Members": [{ "MemberId": "member" }] }),
         )
         .versions(3..=5),
-    ]
+    ];
+    cases.extend(super::mixed::leaves());
+    cases
 }

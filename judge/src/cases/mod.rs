@@ -29,6 +29,7 @@ mod leave_group;
 mod list_groups;
 mod list_offsets;
 mod metadata;
+mod mixed;
 mod offset_commit;
 mod offset_delete;
 mod offset_fetch;

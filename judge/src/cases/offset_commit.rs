@@ -50,7 +50,7 @@ pub(super) fn cases() -> Vec<Case> {
     let long = "x".repeat(4_096);
     let too_long = "x".repeat(4_097);
     let with_metadata = |text: &str| json!([{ "PartitionIndex": 0, "CommittedOffset": 5, "CommittedMetadata": text }]);
-    vec![
+    let mut cases = vec![
         alone(
             "offsets of nobody's",
             json!([
@@ -169,5 +169,7 @@ pub(super) fn cases() -> Vec<Case> {
             "nobody in a consumer group with members",
             json!({ "GenerationIdOrMemberEpoch": -1, "MemberId": "" }),
         ),
-    ]
+    ];
+    cases.extend(super::mixed::commits());
+    cases
 }

@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
             ask_as(run, &member, |id| but(syncing(&member, id), changes.clone()))
         })
     };
-    vec![
+    let mut cases = vec![
         first("the leader's assignment", json!({})),
         first("an assignment for nobody", json!({ "Assignments": [] })),
         first(
@@ -77,5 +77,7 @@ pub(super) fn cases() -> Vec<Case> {
                 "GroupId": "", "GenerationId": 1, "MemberId": "member", "ProtocolType?": "consumer", "ProtocolName?": "range",
             }),
         ),
-    ]
+    ];
+    cases.extend(super::mixed::syncs());
+    cases
 }

@@ -205,13 +205,6 @@ pub const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         api: "ConsumerGroupHeartbeat",
-        case: "a classic group's name",
-        path: "*",
-        why: "A group has members of one protocol, as in an Apache Kafka with `group.consumer.migration.policy=disabled`; the \
-              default there is to let members change over one by one.",
-    },
-    Deliberate {
-        api: "ConsumerGroupHeartbeat",
         case: "an expression that is none",
         path: "ErrorMessage",
         why: "What is wrong with an expression is said in the words of another library.",

@@ -2,7 +2,8 @@
 //!
 //! A [`Group`] is what this broker knows of one group id. It comes into being with the first join or commit, and is
 //! removed by DeleteGroups or when its last offset expires. Its membership follows the classic rebalance protocol
-//! ([`classic`]) or the consumer group protocol ([`consumer`]), its offsets live in [`offsets`].
+//! ([`classic`]) or the consumer group protocol ([`consumer`]), to which it can change over and back while it has members;
+//! its offsets live in [`offsets`].
 //!
 //! What survives a restart is what Apache Kafka keeps in `__consumer_offsets`: each committed offset, and the
 //! membership as of the last completed rebalance. Members that are in the middle of joining are a lease, not a fact:
@@ -13,6 +14,7 @@ pub mod classic;
 mod config;
 pub mod consumer;
 mod describe;
+mod embedded;
 mod error;
 pub mod offsets;
 #[cfg(test)]
@@ -25,7 +27,7 @@ use kafka_protocol::messages::{JoinGroupResponse, SyncGroupResponse};
 use kafka_protocol::protocol::StrBytes;
 
 pub use classic::ClassicGroup;
-pub use config::GroupConfig;
+pub use config::{GroupConfig, MigrationPolicy};
 pub use consumer::{ConsumerGroup, ConsumerMember};
 pub use describe::{delete, describe, list, matches_filters};
 pub use error::GroupError;
@@ -171,10 +173,26 @@ pub enum Timer {
     Session(StrBytes),
     /// How long a member of a consumer group may take to give partitions up.
     Revocation(StrBytes),
+    /// How long a member of a consumer group that follows the classic protocol may take to join again.
+    MemberJoin(StrBytes),
+    /// How long such a member may take to sync once it has joined.
+    MemberSync(StrBytes),
     /// The end of the join phase.
     Join,
     /// The end of the time in which all members must have sent SyncGroup.
     Sync,
+}
+
+impl Timer {
+    /// Every timer of one member.
+    pub fn all_of(member_id: &StrBytes) -> [Timer; 4] {
+        [
+            Timer::Session(member_id.clone()),
+            Timer::Revocation(member_id.clone()),
+            Timer::MemberJoin(member_id.clone()),
+            Timer::MemberSync(member_id.clone()),
+        ]
+    }
 }
 
 /// What has to be done besides the reply.
@@ -196,6 +214,13 @@ pub enum Effect {
     },
     /// Arms a timer, or moves it if it is armed.
     Arm {
+        /// Which.
+        timer: Timer,
+        /// How long from now, in milliseconds.
+        after_ms: i32,
+    },
+    /// Arms a timer unless it is armed.
+    ArmIfAbsent {
         /// Which.
         timer: Timer,
         /// How long from now, in milliseconds.

@@ -35,6 +35,14 @@ pub(super) fn put_count(out: &mut Vec<u8>, count: usize) {
     out.extend(u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes());
 }
 
+pub(super) fn put_protocols(out: &mut Vec<u8>, protocols: &[Protocol]) {
+    put_count(out, protocols.len());
+    for protocol in protocols {
+        put_string(out, &protocol.name);
+        put_bytes(out, &protocol.metadata);
+    }
+}
+
 /// The membership, without who was waiting for what: that does not survive.
 pub(super) fn encode_membership(group: &ClassicGroup) -> Vec<u8> {
     let mut out = vec![MEMBERSHIP_VERSION];
@@ -51,11 +59,7 @@ pub(super) fn encode_membership(group: &ClassicGroup) -> Vec<u8> {
         put_string(&mut out, &member.client_host);
         out.extend(member.rebalance_timeout_ms.to_be_bytes());
         out.extend(member.session_timeout_ms.to_be_bytes());
-        put_count(&mut out, member.protocols.len());
-        for protocol in &member.protocols {
-            put_string(&mut out, &protocol.name);
-            put_bytes(&mut out, &protocol.metadata);
-        }
+        put_protocols(&mut out, &member.protocols);
         put_bytes(&mut out, &member.assignment);
     }
     out
@@ -88,27 +92,19 @@ pub(super) fn decode_membership(value: &[u8]) -> Option<ClassicGroup> {
 }
 
 fn decode_member(reader: &mut Reader<'_>) -> Option<Member> {
-    let mut member = Member {
+    Some(Member {
         id: reader.string()?,
         instance_id: reader.optional_string()?,
         client_id: reader.string()?,
         client_host: reader.string()?,
         rebalance_timeout_ms: reader.i32()?,
         session_timeout_ms: reader.i32()?,
-        protocols: Vec::new(),
-        assignment: Bytes::new(),
+        protocols: reader.protocols()?,
+        assignment: reader.bytes()?,
         awaiting_join: false,
         awaiting_sync: false,
         is_new: false,
-    };
-    for _ in 0..reader.count()? {
-        member.protocols.push(Protocol {
-            name: reader.string()?,
-            metadata: reader.bytes()?,
-        });
-    }
-    member.assignment = reader.bytes()?;
-    Some(member)
+    })
 }
 
 pub(super) fn encode_offset(offset: &CommittedOffset) -> Vec<u8> {
@@ -172,6 +168,17 @@ impl Reader<'_> {
             1 => self.string().map(Some),
             _ => None,
         }
+    }
+
+    pub(super) fn protocols(&mut self) -> Option<Vec<Protocol>> {
+        let mut protocols = Vec::new();
+        for _ in 0..self.count()? {
+            protocols.push(Protocol {
+                name: self.string()?,
+                metadata: self.bytes()?,
+            });
+        }
+        Some(protocols)
     }
 
     fn bytes(&mut self) -> Option<Bytes> {

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
-use super::codec::{Reader, put_count, put_optional_string, put_string};
+use super::codec::{Reader, put_count, put_optional_string, put_protocols, put_string};
 use crate::coordinator::group::assignor::Assignment;
-use crate::coordinator::group::consumer::{MemberState, TopicMetadata};
+use crate::coordinator::group::consumer::{ClassicMetadata, MemberState, TopicMetadata};
 use crate::coordinator::group::{ConsumerGroup, ConsumerMember};
 
 const HEAD_VERSION: u8 = 1;
-const MEMBER_VERSION: u8 = 1;
+/// Version 1 knew no members of the classic protocol.
+const MEMBER_VERSION: u8 = 2;
 
 pub(super) fn encode_head(head: &ConsumerGroup) -> Vec<u8> {
     let mut out = vec![HEAD_VERSION];
@@ -72,12 +73,18 @@ pub(super) fn encode_member(member: &ConsumerMember) -> Vec<u8> {
     for assignment in [&member.assigned, &member.revoking, &member.target] {
         put_assignment(&mut out, assignment);
     }
+    out.push(u8::from(member.classic.is_some()));
+    if let Some(classic) = &member.classic {
+        out.extend(classic.session_timeout_ms.to_be_bytes());
+        put_protocols(&mut out, &classic.protocols);
+    }
     out
 }
 
 pub(super) fn decode_member(id: StrBytes, value: &[u8]) -> Option<ConsumerMember> {
     let mut reader = Reader(value);
-    if reader.u8()? != MEMBER_VERSION {
+    let version = reader.u8()?;
+    if !(1..=MEMBER_VERSION).contains(&version) {
         return None;
     }
     Some(ConsumerMember {
@@ -102,7 +109,21 @@ pub(super) fn decode_member(id: StrBytes, value: &[u8]) -> Option<ConsumerMember
         assigned: read_assignment(&mut reader)?,
         revoking: read_assignment(&mut reader)?,
         target: read_assignment(&mut reader)?,
+        classic: match version {
+            1 => None,
+            _ => read_classic(&mut reader)?,
+        },
     })
+}
+
+fn read_classic(reader: &mut Reader<'_>) -> Option<Option<ClassicMetadata>> {
+    if reader.u8()? == 0 {
+        return Some(None);
+    }
+    Some(Some(ClassicMetadata {
+        session_timeout_ms: reader.i32()?,
+        protocols: reader.protocols()?,
+    }))
 }
 
 fn put_assignment(out: &mut Vec<u8>, assignment: &Assignment) {

@@ -182,6 +182,11 @@ impl Live {
                 Effect::Arm { timer, after_ms } => {
                     self.arm(timer, Duration::from_millis(u64::try_from(after_ms).unwrap_or(0)))
                 }
+                Effect::ArmIfAbsent { timer, after_ms } => {
+                    if !self.timers.contains_key(&timer) {
+                        self.arm(timer, Duration::from_millis(u64::try_from(after_ms).unwrap_or(0)));
+                    }
+                }
                 Effect::Cancel(timer) => drop(self.timers.remove(&timer)),
             }
         }

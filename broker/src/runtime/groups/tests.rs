@@ -14,6 +14,24 @@ use crate::clock::{ManualClock, SystemClock};
 /// Nothing here takes that long; a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A broker without topics.
+struct NoTopics;
+
+impl TopicsView for NoTopics {
+    fn version(&self) -> u64 {
+        1
+    }
+    fn find(&self, _: &str) -> Option<consumer::TopicMetadata> {
+        None
+    }
+    fn name_of(&self, _: uuid::Uuid) -> Option<StrBytes> {
+        None
+    }
+    fn names(&self) -> Vec<StrBytes> {
+        Vec::new()
+    }
+}
+
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
@@ -56,7 +74,7 @@ async fn join(groups: &Groups, member_id: &StrBytes) -> JoinGroupResponse {
         client_host: text("/127.0.0.1"),
         api_version: 3,
     };
-    soon(groups.join(caller, join_request(member_id, 10_000)))
+    soon(groups.join(caller, join_request(member_id, 10_000), &NoTopics))
         .await
         .unwrap()
 }
@@ -101,7 +119,7 @@ async fn committed(groups: &Groups, group_id: &GroupId) -> Vec<(i32, i64)> {
 /// One member alone, in a stable group.
 async fn stable(groups: &Groups) -> JoinGroupResponse {
     let joined = join(groups, &StrBytes::default()).await;
-    let synced = soon(groups.sync(sync_request(&joined))).await.unwrap();
+    let synced = soon(groups.sync(sync_request(&joined), &NoTopics)).await.unwrap();
     assert_eq!(
         (synced.error_code, synced.assignment),
         (0, joined.member_id.clone().into_bytes())
@@ -131,7 +149,10 @@ async fn two_members_rebalance_and_find_each_other() {
     let second = soon(newcomer).await.unwrap();
     assert_eq!((first.generation_id, second.generation_id), (2, 2));
     assert_eq!((first.members.len(), second.members.len()), (2, 0));
-    let (leader, follower) = tokio::join!(groups.sync(sync_request(&first)), groups.sync(sync_request(&second)));
+    let (leader, follower) = tokio::join!(
+        groups.sync(sync_request(&first), &NoTopics),
+        groups.sync(sync_request(&second), &NoTopics)
+    );
     assert_eq!(leader.unwrap().assignment, first.member_id.into_bytes());
     assert_eq!(follower.unwrap().assignment, second.member_id.into_bytes());
 }
@@ -144,10 +165,10 @@ async fn a_session_ends_by_itself() {
         client_host: text("/"),
         api_version: 3,
     };
-    let joined = soon(groups.join(caller, join_request(&StrBytes::default(), 20)))
+    let joined = soon(groups.join(caller, join_request(&StrBytes::default(), 20), &NoTopics))
         .await
         .unwrap();
-    soon(groups.sync(sync_request(&joined))).await.unwrap();
+    soon(groups.sync(sync_request(&joined), &NoTopics)).await.unwrap();
     soon(async {
         while groups.describe(&group_id(), 5).group_state.as_str() != "Empty" {
             tokio::task::yield_now().await;
@@ -170,11 +191,11 @@ async fn a_leader_that_hangs_up_does_not_keep_the_assignment_from_the_others() {
     let (leader, follower) = if one.members.is_empty() { (two, one) } else { (one, two) };
     let waiting = tokio::spawn({
         let (groups, request) = (groups.clone(), sync_request(&follower));
-        async move { groups.sync(request).await }
+        async move { groups.sync(request, &NoTopics).await }
     });
     // The leader's request is carried out up to its first wait, and then nobody is there to wait.
     let request = sync_request(&leader);
-    let mut sync = Box::pin(groups.sync(request));
+    let mut sync = Box::pin(groups.sync(request, &NoTopics));
     while groups.describe(&group_id(), 5).group_state.as_str() != "Stable" {
         let _ = futures::poll!(&mut sync);
     }
@@ -205,7 +226,7 @@ async fn what_was_acknowledged_is_there_after_a_crash() {
     let described = groups.describe(&group_id(), 5);
     assert_eq!((described.group_state.as_str(), described.members.len()), ("Stable", 1));
     let again = groups
-        .sync(sync_request(&joined).with_assignments(Vec::new()))
+        .sync(sync_request(&joined).with_assignments(Vec::new()), &NoTopics)
         .await
         .unwrap();
     assert_eq!(again.assignment, joined.member_id.into_bytes());

@@ -5,6 +5,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::draft::{current_generation, refusal};
 use super::{ClassicGroup, Draft, Member, Protocol, State};
+use crate::coordinator::group::consumer::{self, TopicsView};
 use crate::coordinator::group::{
     Answer, Caller, Group, GroupConfig, GroupError, Outcome, Timer, detached, detached_bytes,
 };
@@ -36,7 +37,13 @@ fn refused(member_id: &StrBytes, error: GroupError) -> Answer<JoinGroupResponse>
 }
 
 /// Decides on a JoinGroup.
-pub fn join(group: &Group, config: &GroupConfig, now_ms: i64, command: &JoinCommand) -> Joined {
+pub fn join(
+    group: &Group,
+    config: &GroupConfig,
+    now_ms: i64,
+    command: &JoinCommand,
+    topics: &dyn TopicsView,
+) -> Joined {
     let request = &command.request;
     let (member_id, nobody) = (&request.member_id, StrBytes::default());
     if request.group_id.is_empty() {
@@ -45,13 +52,8 @@ pub fn join(group: &Group, config: &GroupConfig, now_ms: i64, command: &JoinComm
     if !(config.min_session_timeout_ms..=config.max_session_timeout_ms).contains(&request.session_timeout_ms) {
         return Outcome::reply(refused(member_id, GroupError::InvalidSessionTimeout));
     }
-    if group
-        .consumer
-        .as_ref()
-        .is_some_and(|consumer| !consumer.members.is_empty())
-    {
-        // Its members follow another protocol, and the two are not mixed.
-        return Outcome::reply(refused(&nobody, GroupError::InconsistentGroupProtocol));
+    if let Some(consumer) = group.consumer.as_ref().filter(|consumer| !consumer.members.is_empty()) {
+        return consumer::classic_join(consumer, config, now_ms, command, topics);
     }
     let created;
     let classic = match &group.membership {
@@ -89,7 +91,8 @@ pub fn join(group: &Group, config: &GroupConfig, now_ms: i64, command: &JoinComm
     outcome
 }
 
-fn protocols(request: &JoinGroupRequest) -> Vec<Protocol> {
+/// The protocols of a request, detached from its frame.
+pub(in crate::coordinator::group) fn protocols(request: &JoinGroupRequest) -> Vec<Protocol> {
     let detach = |protocol: &kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol| Protocol {
         name: detached(&protocol.name),
         metadata: detached_bytes(&protocol.metadata),

@@ -18,7 +18,7 @@ pub fn leave(
         return Outcome::reply(LeaveGroupResponse::default().with_error_code(GroupError::InvalidGroupId.code()));
     }
     if let Some(group) = &group.consumer {
-        return consumer::remove(group, request);
+        return consumer::remove(group, config, now_ms, request);
     }
     let Some(classic) = &group.membership else {
         let unknown = |member: &MemberIdentity| result(member, Err(GroupError::UnknownMemberId));

@@ -13,7 +13,6 @@
 mod draft;
 mod join;
 mod leave;
-mod subscription;
 mod sync;
 mod timers;
 mod vote;
@@ -26,10 +25,11 @@ use bytes::Bytes;
 use kafka_protocol::messages::join_group_response::JoinGroupResponseMember;
 use kafka_protocol::protocol::StrBytes;
 
-use super::GroupError;
+use super::{GroupConfig, GroupError, Outcome, embedded};
 use draft::Draft;
 
 pub(crate) use draft::refusal;
+pub(super) use join::protocols;
 pub use join::{JoinCommand, join};
 pub use leave::leave;
 pub use sync::{heartbeat, sync};
@@ -62,6 +62,20 @@ impl State {
             State::Stable => "Stable",
         }
     }
+}
+
+/// Makes a group live that was a consumer group until now, stable: its members' sessions begin anew, and a rebalance if
+/// there is to be one.
+pub(super) fn take_over(group: &ClassicGroup, config: &GroupConfig, now_ms: i64, rebalances: bool) -> Outcome<()> {
+    let mut draft = Draft::new(group, config, now_ms);
+    for member_id in group.members.keys() {
+        draft.renew_session(member_id);
+    }
+    if rebalances {
+        draft.prepare_rebalance();
+    }
+    draft.set_durable();
+    draft.finish(())
 }
 
 /// A protocol (for consumers: an assignor) that a member can speak, with the member's metadata for it.
@@ -201,6 +215,10 @@ impl ClassicGroup {
             (id.clone(), Arc::new(member))
         });
         ClassicGroup {
+            state: match self.members.is_empty() {
+                true => State::Empty,
+                false => State::Stable,
+            },
             members: members.collect(),
             pending_joins: BTreeSet::new(),
             pending_syncs: BTreeSet::new(),
@@ -259,7 +277,7 @@ impl ClassicGroup {
     }
 
     /// The protocol that every member speaks and most prefer; among equals the one that Apache Kafka takes.
-    fn select_protocol(&self) -> Option<StrBytes> {
+    pub(super) fn select_protocol(&self) -> Option<StrBytes> {
         let mut votes: BTreeMap<&StrBytes, usize> = BTreeMap::new();
         let mut spoken: BTreeMap<&StrBytes, bool> = BTreeMap::new();
         for member in self.members.values() {
@@ -289,7 +307,7 @@ impl ClassicGroup {
         }
         let protocol = self.protocol_name.as_ref()?;
         for member in self.members.values() {
-            topics.extend(subscription::topics(&member.metadata(protocol))?);
+            topics.extend(embedded::topics(&member.metadata(protocol))?);
         }
         Some(Arc::new(topics))
     }

@@ -7,6 +7,7 @@ use kafka_protocol::messages::{HeartbeatRequest, HeartbeatResponse, SyncGroupReq
 use kafka_protocol::protocol::StrBytes;
 
 use super::{ClassicGroup, Draft, State};
+use crate::coordinator::group::consumer::{self, TopicsView};
 use crate::coordinator::group::{
     Answer, Effect, Group, GroupConfig, GroupError, Outcome, Timer, detached, detached_bytes,
 };
@@ -18,9 +19,18 @@ fn refused(error: GroupError) -> Synced {
 }
 
 /// Decides on a SyncGroup.
-pub fn sync(group: &Group, config: &GroupConfig, now_ms: i64, request: &SyncGroupRequest) -> Synced {
+pub fn sync(
+    group: &Group,
+    config: &GroupConfig,
+    now_ms: i64,
+    request: &SyncGroupRequest,
+    topics: &dyn TopicsView,
+) -> Synced {
     if request.group_id.is_empty() {
         return refused(GroupError::InvalidGroupId);
+    }
+    if let Some(consumer) = &group.consumer {
+        return consumer::classic_sync(consumer, request, topics);
     }
     let Some(classic) = group
         .membership
@@ -96,6 +106,9 @@ pub fn heartbeat(group: &Group, request: &HeartbeatRequest) -> Outcome<Heartbeat
         |error: Option<GroupError>| HeartbeatResponse::default().with_error_code(error.map_or(0, GroupError::code));
     if request.group_id.is_empty() {
         return Outcome::reply(answer(Some(GroupError::InvalidGroupId)));
+    }
+    if let Some(consumer) = &group.consumer {
+        return consumer::classic_heartbeat(consumer, request);
     }
     let Some(classic) = &group.membership else {
         return Outcome::reply(answer(Some(GroupError::UnknownMemberId)));

@@ -8,13 +8,13 @@ use crate::coordinator::group::{Group, GroupConfig, Outcome, Timer, consumer};
 /// Decides on a timer that has gone off.
 pub fn expire(group: &Group, config: &GroupConfig, now_ms: i64, timer: &Timer) -> Outcome<()> {
     if let Some(consumer) = &group.consumer {
-        return consumer::expire(consumer, timer);
+        return consumer::expire(consumer, config, now_ms, timer);
     }
     let Some(classic) = &group.membership else {
         return Outcome::reply(());
     };
     match timer {
-        Timer::Revocation(_) => Outcome::reply(()),
+        Timer::Revocation(_) | Timer::MemberJoin(_) | Timer::MemberSync(_) => Outcome::reply(()),
         Timer::Session(member_id) => expire_session(classic, config, now_ms, member_id),
         Timer::Join => expire_join(classic, config, now_ms),
         Timer::Sync => expire_sync(classic, config, now_ms),

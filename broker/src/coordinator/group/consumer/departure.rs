@@ -1,5 +1,5 @@
 //! How members of a consumer group go: they leave, for good or for a while, an administrator removes them, or they fall
-//! silent.
+//! silent. When only members of the classic protocol are left, the group becomes a classic one.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,15 +11,18 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
+use super::convert::{downgrade, leaves_it_classic};
 use super::validate::{Refusal, known_member, not_found};
 use super::{ConsumerGroup, ConsumerMember, LEAVE_STATIC_EPOCH, MemberState};
 use crate::coordinator::group::assignor::Assignment;
-use crate::coordinator::group::{Effect, Group, GroupConfig, GroupError, Outcome, Record, Timer};
+use crate::coordinator::group::{Effect, Group, GroupConfig, GroupError, Outcome, Record, Timer, classic};
 
 /// Decides on a timer of a member that has gone off.
-pub fn expire(consumer: &ConsumerGroup, timer: &Timer) -> Outcome<()> {
+pub fn expire(consumer: &ConsumerGroup, config: &GroupConfig, now_ms: i64, timer: &Timer) -> Outcome<()> {
     let gone = match timer {
-        Timer::Session(member_id) => consumer.members.get(member_id),
+        Timer::Session(member_id) | Timer::MemberJoin(member_id) | Timer::MemberSync(member_id) => {
+            consumer.members.get(member_id)
+        }
         Timer::Revocation(member_id) => consumer
             .members
             .get(member_id)
@@ -27,7 +30,7 @@ pub fn expire(consumer: &ConsumerGroup, timer: &Timer) -> Outcome<()> {
         Timer::Join | Timer::Sync => None,
     };
     match gone {
-        Some(member) => fence(consumer, &member.id),
+        Some(member) => fence(consumer, config, now_ms, &member.id),
         None => Outcome::reply(()),
     }
 }
@@ -40,7 +43,7 @@ pub fn recover(consumer: &ConsumerGroup, config: &GroupConfig) -> Outcome<()> {
             timer: Timer::Session(member.id.clone()),
             after_ms: config.consumer_session_timeout_ms,
         });
-        if member.state == MemberState::UnrevokedPartitions {
+        if member.state == MemberState::UnrevokedPartitions && member.classic.is_none() {
             effects.push(Effect::Arm {
                 timer: Timer::Revocation(member.id.clone()),
                 after_ms: member.rebalance_timeout_ms,
@@ -55,14 +58,20 @@ pub fn recover(consumer: &ConsumerGroup, config: &GroupConfig) -> Outcome<()> {
 }
 
 /// Removes a member: the others get what it had with their next heartbeats.
-fn fence(consumer: &ConsumerGroup, member_id: &StrBytes) -> Outcome<()> {
-    fence_all(consumer, std::slice::from_ref(member_id))
+fn fence(consumer: &ConsumerGroup, config: &GroupConfig, now_ms: i64, member_id: &StrBytes) -> Outcome<()> {
+    fence_all(consumer, config, now_ms, std::slice::from_ref(member_id))
 }
 
-/// Removes members with one step of the group epoch.
-fn fence_all(consumer: &ConsumerGroup, member_ids: &[StrBytes]) -> Outcome<()> {
+/// Removes members with one step of the group epoch, or leaves the group to those who follow the classic protocol.
+fn fence_all(consumer: &ConsumerGroup, config: &GroupConfig, now_ms: i64, member_ids: &[StrBytes]) -> Outcome<()> {
     if member_ids.is_empty() {
         return Outcome::reply(());
+    }
+    if leaves_it_classic(consumer, config, member_ids) {
+        let (group, mut effects) = downgrade(consumer, now_ms, member_ids, None);
+        let taken_over = classic::take_over(&group, config, now_ms, true);
+        effects.extend(taken_over.effects);
+        return Outcome { effects, ..taken_over };
     }
     let mut records = Vec::with_capacity(member_ids.len() + 1);
     let mut effects = Vec::with_capacity(2 * member_ids.len());
@@ -71,8 +80,7 @@ fn fence_all(consumer: &ConsumerGroup, member_ids: &[StrBytes]) -> Outcome<()> {
             member_id: member_id.clone(),
             member: None,
         });
-        effects.push(Effect::Cancel(Timer::Session(member_id.clone())));
-        effects.push(Effect::Cancel(Timer::Revocation(member_id.clone())));
+        effects.extend(Timer::all_of(member_id).map(Effect::Cancel));
     }
     let staying = consumer
         .members
@@ -96,8 +104,14 @@ fn fence_all(consumer: &ConsumerGroup, member_ids: &[StrBytes]) -> Outcome<()> {
     }
 }
 
-/// Decides on a LeaveGroup, by which an administrator removes members: by their ids, or static ones by their instance ids.
-pub fn remove(consumer: &ConsumerGroup, request: &LeaveGroupRequest) -> Outcome<LeaveGroupResponse> {
+/// Decides on a LeaveGroup, by which members of the classic protocol leave, and an administrator removes any: by their ids,
+/// or static ones by their instance ids.
+pub fn remove(
+    consumer: &ConsumerGroup,
+    config: &GroupConfig,
+    now_ms: i64,
+    request: &LeaveGroupRequest,
+) -> Outcome<LeaveGroupResponse> {
     let mut removed = Vec::new();
     let mut members = Vec::with_capacity(request.members.len());
     for identity in &request.members {
@@ -118,7 +132,7 @@ pub fn remove(consumer: &ConsumerGroup, request: &LeaveGroupRequest) -> Outcome<
                 .with_error_code(error.map_or(0, GroupError::code)),
         );
     }
-    fence_all(consumer, &removed).map(|()| LeaveGroupResponse::default().with_members(members))
+    fence_all(consumer, config, now_ms, &removed).map(|()| LeaveGroupResponse::default().with_members(members))
 }
 
 fn named<'a>(consumer: &'a ConsumerGroup, identity: &MemberIdentity) -> Result<&'a StrBytes, GroupError> {
@@ -136,6 +150,8 @@ fn named<'a>(consumer: &'a ConsumerGroup, identity: &MemberIdentity) -> Result<&
 /// Decides on a heartbeat by which a member leaves.
 pub(super) fn leave(
     group: &Group,
+    config: &GroupConfig,
+    now_ms: i64,
     request: &ConsumerGroupHeartbeatRequest,
 ) -> Result<Outcome<ConsumerGroupHeartbeatResponse>, Refusal> {
     let consumer = group.consumer.as_ref().ok_or_else(|| not_found(group, request))?;
@@ -144,7 +160,7 @@ pub(super) fn leave(
         .with_member_id(Some(request.member_id.clone()))
         .with_member_epoch(request.member_epoch);
     if request.member_epoch != LEAVE_STATIC_EPOCH {
-        return Ok(fence(consumer, &member.id).map(|()| reply));
+        return Ok(fence(consumer, config, now_ms, &member.id).map(|()| reply));
     }
     let away = ConsumerMember {
         epoch: LEAVE_STATIC_EPOCH,

@@ -13,7 +13,9 @@ use super::{ConsumerMember, TopicsView};
 use crate::coordinator::group::assignor::Assignment;
 use crate::coordinator::group::{Group, GroupError};
 
-/// The type of a member under this protocol, in ConsumerGroupDescribe from version 1 on.
+/// The type of a member that follows the classic protocol, in ConsumerGroupDescribe from version 1 on.
+const CLASSIC_MEMBER: i8 = 0;
+/// The type of a member that follows this one.
 const CONSUMER_MEMBER: i8 = 1;
 
 /// Answers ConsumerGroupDescribe for one group.
@@ -61,7 +63,10 @@ fn describe_member(member: &ConsumerMember, topics: &dyn TopicsView) -> Member {
         .with_subscribed_topic_regex(Some(member.regex.clone().unwrap_or_default()))
         .with_assignment(on_the_wire(&member.assigned, topics))
         .with_target_assignment(on_the_wire(&member.target, topics))
-        .with_member_type(CONSUMER_MEMBER)
+        .with_member_type(match member.classic {
+            Some(_) => CLASSIC_MEMBER,
+            None => CONSUMER_MEMBER,
+        })
 }
 
 fn on_the_wire(assignment: &Assignment, topics: &dyn TopicsView) -> WireAssignment {

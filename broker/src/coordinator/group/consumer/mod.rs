@@ -7,11 +7,14 @@
 //! (`UnreleasedPartitions`): so a partition never has two owners, without anybody stopping to wait for all.
 //!
 //! `heartbeat` decides on requests, `departure` on how members go, `reconcile` on a member's next step, `describe` on what
-//! administrators see. Members under the classic protocol are not mixed in: such a group does as an Apache Kafka with
-//! `group.consumer.migration.policy=disabled`, and refuses them.
+//! administrators see; `draft` holds the steps that they share. Members may follow the classic protocol beside the others
+//! (`classic_member`), as far as `group.consumer.migration.policy` lets the group change over and back (`convert`).
 
+mod classic_member;
+mod convert;
 mod departure;
 mod describe;
+mod draft;
 mod heartbeat;
 mod reconcile;
 mod validate;
@@ -22,8 +25,11 @@ use std::sync::Arc;
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
+use super::GroupConfig;
 use super::assignor::{Assignment, Assignor, Subscriber};
+use super::classic::Protocol;
 
+pub use classic_member::{heartbeat as classic_heartbeat, join as classic_join, sync as classic_sync};
 pub use departure::{expire, recover, remove};
 pub use describe::describe;
 pub use heartbeat::{HeartbeatCommand, heartbeat};
@@ -41,7 +47,7 @@ pub struct TopicMetadata {
 }
 
 /// The topics that exist. The coordinator asks, and never keeps it.
-pub trait TopicsView {
+pub trait TopicsView: Sync {
     /// Changes whenever a topic comes, goes or grows; never 0.
     fn version(&self) -> u64;
     /// The topic of that name.
@@ -62,6 +68,15 @@ pub enum MemberState {
     UnrevokedPartitions,
     /// It waits for partitions that others still hold.
     UnreleasedPartitions,
+}
+
+/// What is kept of a member that follows the classic protocol (`ClassicMemberMetadata`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClassicMetadata {
+    /// After how long without a sign of life it is removed.
+    pub session_timeout_ms: i32,
+    /// Protocols by preference.
+    pub protocols: Vec<Protocol>,
 }
 
 /// A member of a consumer group.
@@ -99,6 +114,8 @@ pub struct ConsumerMember {
     pub revoking: Assignment,
     /// What it is meant to own.
     pub target: Assignment,
+    /// Set if it follows the classic protocol.
+    pub classic: Option<ClassicMetadata>,
 }
 
 impl ConsumerMember {
@@ -197,6 +214,32 @@ impl ConsumerGroup {
                 }
             }
         }
+    }
+
+    /// What is kept of the members that follow the classic protocol.
+    fn classic_members(&self) -> impl Iterator<Item = &ClassicMetadata> {
+        self.members.values().filter_map(|member| member.classic.as_ref())
+    }
+
+    /// Whether `group.consumer.max.size` keeps this one out.
+    fn is_full(&self, config: &GroupConfig, member_id: &StrBytes) -> bool {
+        self.members.len() >= config.consumer_max_size && !self.members.contains_key(member_id)
+    }
+
+    /// Whether somebody holds a partition that this member is meant to have and does not have yet.
+    fn holds_what_is_meant_for(&self, member: &ConsumerMember) -> bool {
+        let held = self.held();
+        let owns = |topic: &Uuid, partition: &i32| {
+            member
+                .assigned
+                .get(topic)
+                .is_some_and(|owned| owned.contains(partition))
+        };
+        member.target.iter().any(|(topic, partitions)| {
+            partitions
+                .iter()
+                .any(|partition| !owns(topic, partition) && held.contains(&(*topic, *partition)))
+        })
     }
 
     /// Every partition that somebody owns, or has not given up yet.

@@ -58,10 +58,11 @@ fn validate_member_commit(
     if epoch < 0 && consumer.members.is_empty() {
         return Ok(());
     }
-    if !consumer.members.contains_key(&request.member_id) {
-        return Err(GroupError::UnknownMemberId);
-    }
-    if api_version < GROUP_ID_NOT_FOUND_SINCE {
+    let member = consumer
+        .members
+        .get(&request.member_id)
+        .ok_or(GroupError::UnknownMemberId)?;
+    if member.classic.is_none() && api_version < GROUP_ID_NOT_FOUND_SINCE {
         return Err(GroupError::UnsupportedVersion);
     }
     validate_epoch(consumer, &request.member_id, epoch)
@@ -70,6 +71,7 @@ fn validate_member_commit(
 fn validate_epoch(consumer: &ConsumerGroup, member_id: &StrBytes, epoch: i32) -> Result<(), GroupError> {
     match consumer.members.get(member_id) {
         None => Err(GroupError::UnknownMemberId),
+        Some(member) if member.epoch != epoch && member.classic.is_some() => Err(GroupError::IllegalGeneration),
         Some(member) if member.epoch != epoch => Err(GroupError::StaleMemberEpoch),
         Some(_) => Ok(()),
     }

@@ -1,7 +1,7 @@
 //! Consumer groups (KIP-848) under a simulated clock: members that heartbeat, lag, die, come back and change their minds,
 //! while topics come and grow and the broker crashes. A partition never has two owners, and the group comes to rest.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
@@ -13,32 +13,7 @@ use uuid::Uuid;
 use super::world::{CrashPoint, Sent, World, group_id, text};
 use crate::coordinator::group::GroupConfig;
 use crate::coordinator::group::assignor::Assignment;
-use crate::coordinator::group::consumer::{self, LEAVE_STATIC_EPOCH, TopicMetadata, TopicsView};
-
-#[derive(Clone, Debug, Default)]
-pub(super) struct Topics(pub(super) BTreeMap<String, TopicMetadata>);
-
-impl TopicsView for Topics {
-    fn version(&self) -> u64 {
-        1 + self
-            .0
-            .values()
-            .map(|topic| topic.partitions as u64 * 1_000 + 1)
-            .sum::<u64>()
-    }
-    fn find(&self, name: &str) -> Option<TopicMetadata> {
-        self.0.get(name).copied()
-    }
-    fn name_of(&self, id: Uuid) -> Option<StrBytes> {
-        self.0
-            .iter()
-            .find(|(_, topic)| topic.id == id)
-            .map(|(name, _)| text(name))
-    }
-    fn names(&self) -> Vec<StrBytes> {
-        self.0.keys().map(|name| text(name)).collect()
-    }
-}
+use crate::coordinator::group::consumer::{self, LEAVE_STATIC_EPOCH, TopicMetadata};
 
 /// A consumer: what it thinks, and whether it still gives up what it was told to give up.
 #[derive(Clone, Debug)]
@@ -107,11 +82,11 @@ impl Consumer {
         }
     }
 
-    fn step(&mut self, world: &mut World, topics: &Topics) {
+    fn step(&mut self, world: &mut World) {
         if !self.running {
             return;
         }
-        match world.consumer_heartbeat(self.request(), topics) {
+        match world.consumer_heartbeat(self.request()) {
             Sent::Answered(response) => self.answered(&response),
             Sent::Parked(_) | Sent::Crashed => self.full = true,
         }
@@ -198,7 +173,6 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
 
 struct Cast {
     world: World,
-    topics: Topics,
     consumers: Vec<Consumer>,
 }
 
@@ -213,11 +187,9 @@ impl Cast {
             partitions,
         };
         let topics = [("a".to_owned(), topic(1, 3)), ("b".to_owned(), topic(2, 2))];
-        Cast {
-            world: World::new(GroupConfig::default()),
-            topics: Topics(topics.into()),
-            consumers,
-        }
+        let mut world = World::new(GroupConfig::default());
+        world.topics.0 = topics.into();
+        Cast { world, consumers }
     }
 
     fn act(&mut self, action: &Action) {
@@ -233,8 +205,9 @@ impl Cast {
             }
             Action::Advance(by_ms) => self.world.advance(*by_ms),
             Action::Grow => {
-                let next = self.topics.0.len() as u128 + 1;
-                self.topics
+                let next = self.world.topics.0.len() as u128 + 1;
+                self.world
+                    .topics
                     .0
                     .entry("c".to_owned())
                     .or_insert(TopicMetadata {
@@ -249,7 +222,7 @@ impl Cast {
     }
 
     fn step(&mut self, who: usize) {
-        self.consumers[who].step(&mut self.world, &self.topics);
+        self.consumers[who].step(&mut self.world);
         self.check();
     }
 
@@ -261,7 +234,7 @@ impl Cast {
             -1
         };
         let request = consumer.request().with_member_epoch(epoch);
-        self.world.consumer_heartbeat(request, &self.topics);
+        self.world.consumer_heartbeat(request);
         self.consumers[who].stop();
     }
 
@@ -345,7 +318,7 @@ impl Cast {
                     || expression.is_some_and(|expression| expression.is_match(name))
             })
         };
-        let topics = self.topics.0.iter().filter(|(name, _)| wanted(name));
+        let topics = self.world.topics.0.iter().filter(|(name, _)| wanted(name));
         let all: BTreeSet<(Uuid, i32)> = topics
             .flat_map(|(_, topic)| (0..topic.partitions).map(|partition| (topic.id, partition)))
             .collect();
@@ -410,7 +383,7 @@ fn epochs_fence() {
     let mut error = |epoch: i32, id: &str| {
         let mut request = cast.consumers[0].request().with_member_epoch(epoch);
         request.member_id = text(id);
-        match cast.world.consumer_heartbeat(request, &cast.topics) {
+        match cast.world.consumer_heartbeat(request) {
             Sent::Answered(response) => response.error_code,
             other => panic!("{other:?}"),
         }
@@ -492,7 +465,7 @@ fn bad_requests_are_named() {
         ),
     ];
     for (request, error, message) in cases {
-        let Sent::Answered(response) = cast.world.consumer_heartbeat(request, &cast.topics) else {
+        let Sent::Answered(response) = cast.world.consumer_heartbeat(request) else {
             panic!("answered")
         };
         assert_eq!(
@@ -502,16 +475,16 @@ fn bad_requests_are_named() {
     }
     let Sent::Answered(response) = cast
         .world
-        .consumer_heartbeat(base.clone().with_subscribed_topic_regex(Some(text("(a"))), &cast.topics)
+        .consumer_heartbeat(base.clone().with_subscribed_topic_regex(Some(text("(a"))))
     else {
         panic!("answered")
     };
     assert_eq!(response.error_code, ResponseError::InvalidRegularExpression.code());
-    let Sent::Answered(response) = cast.world.consumer_heartbeat(base.with_member_epoch(4), &cast.topics) else {
+    let Sent::Answered(response) = cast.world.consumer_heartbeat(base.with_member_epoch(4)) else {
         panic!("answered")
     };
     assert_eq!(response.error_code, ResponseError::GroupIdNotFound.code());
     assert!(!cast.world.group.exists());
-    let described = consumer::describe(&cast.world.group, &group_id(), &cast.topics);
+    let described = consumer::describe(&cast.world.group, &group_id(), &cast.world.topics);
     assert_eq!(described.error_code, ResponseError::GroupIdNotFound.code());
 }

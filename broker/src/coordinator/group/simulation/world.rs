@@ -8,8 +8,10 @@ use kafka_protocol::messages::{
     JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest, SyncGroupRequest, SyncGroupResponse,
 };
 use kafka_protocol::protocol::StrBytes;
+use uuid::Uuid;
 
 use crate::coordinator::group::classic::{self, JoinCommand, State};
+use crate::coordinator::group::consumer::{TopicMetadata, TopicsView};
 use crate::coordinator::group::{
     self, Answer, Caller, Effect, Group, GroupConfig, Outcome, Record, Timer, consumer, offsets,
 };
@@ -31,6 +33,32 @@ pub(super) enum CrashPoint {
     Lost,
     /// Written and safe, but not told.
     Untold,
+}
+
+/// Topics by name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Topics(pub(super) BTreeMap<String, TopicMetadata>);
+
+impl TopicsView for Topics {
+    fn version(&self) -> u64 {
+        1 + self
+            .0
+            .values()
+            .map(|topic| topic.partitions as u64 * 1_000 + 1)
+            .sum::<u64>()
+    }
+    fn find(&self, name: &str) -> Option<TopicMetadata> {
+        self.0.get(name).copied()
+    }
+    fn name_of(&self, id: Uuid) -> Option<StrBytes> {
+        self.0
+            .iter()
+            .find(|(_, topic)| topic.id == id)
+            .map(|(name, _)| text(name))
+    }
+    fn names(&self) -> Vec<StrBytes> {
+        self.0.keys().map(|name| text(name)).collect()
+    }
 }
 
 /// Who waits for an answer: the caller's number for the request.
@@ -55,6 +83,8 @@ pub(super) enum Sent<R> {
 pub(super) struct World {
     pub(super) group: Group,
     pub(super) config: GroupConfig,
+    /// The topics that there are.
+    pub(super) topics: Topics,
     pub(super) now_ms: i64,
     pub(super) deliveries: Vec<Delivery>,
     pub(super) crash_at: Option<CrashPoint>,
@@ -77,6 +107,7 @@ impl World {
             store,
             group: Group::default(),
             config,
+            topics: Topics::default(),
             now_ms: 1_000_000,
             deliveries: Vec::new(),
             crash_at: None,
@@ -98,6 +129,7 @@ impl World {
     }
 
     pub(super) fn join(&mut self, api_version: i16, request: JoinGroupRequest) -> Sent<JoinGroupResponse> {
+        let topics = self.topics.clone();
         self.requests += 1;
         let command = JoinCommand {
             caller: Self::caller(api_version),
@@ -106,17 +138,18 @@ impl World {
         };
         let ticket = self.requests;
         let sent = self.run(
-            |group, config, now_ms| classic::join(group, config, now_ms, &command),
+            |group, config, now_ms| classic::join(group, config, now_ms, &command, &topics),
             |world, answer| world.park(answer, ticket, |world| &mut world.joins),
         );
         flatten(sent)
     }
 
     pub(super) fn sync(&mut self, request: SyncGroupRequest) -> Sent<SyncGroupResponse> {
+        let topics = self.topics.clone();
         self.requests += 1;
         let ticket = self.requests;
         let sent = self.run(
-            |group, config, now_ms| classic::sync(group, config, now_ms, &request),
+            |group, config, now_ms| classic::sync(group, config, now_ms, &request, &topics),
             |world, answer| world.park(answer, ticket, |world| &mut world.syncs),
         );
         flatten(sent)
@@ -158,9 +191,9 @@ impl World {
     pub(super) fn consumer_heartbeat(
         &mut self,
         request: ConsumerGroupHeartbeatRequest,
-        topics: &dyn consumer::TopicsView,
     ) -> Sent<ConsumerGroupHeartbeatResponse> {
         self.requests += 1;
+        let topics = self.topics.clone();
         let nonce = uuid::Uuid::from_u128(u128::from(self.requests));
         let command = consumer::HeartbeatCommand {
             caller: Self::caller(1),
@@ -168,7 +201,7 @@ impl World {
             nonce,
         };
         self.run(
-            |group, config, _| consumer::heartbeat(group, config, &command, topics),
+            |group, config, now_ms| consumer::heartbeat(group, config, now_ms, &command, &topics),
             |_, response| response,
         )
     }
@@ -287,6 +320,10 @@ impl World {
             Effect::Arm { timer, after_ms } => {
                 self.timers.insert(timer, self.now_ms + i64::from(after_ms));
             }
+            Effect::ArmIfAbsent { timer, after_ms } => {
+                let at_ms = self.now_ms + i64::from(after_ms);
+                self.timers.entry(timer).or_insert(at_ms);
+            }
             Effect::Cancel(timer) => {
                 self.timers.remove(&timer);
             }
@@ -305,7 +342,7 @@ impl World {
                     self.timers.contains_key(&Timer::Session(member.id.clone())),
                     "{member:?} can be lost for ever"
                 );
-                let revokes = member.state == consumer::MemberState::UnrevokedPartitions;
+                let revokes = member.state == consumer::MemberState::UnrevokedPartitions && member.classic.is_none();
                 assert!(!revokes || self.timers.contains_key(&Timer::Revocation(member.id.clone())));
             }
             return;
