@@ -4,6 +4,7 @@
 //! many of them run in one process, each with its own data directory and port. [`BrokerBuilder::start`] returns when the
 //! broker answers; [`BrokerHandle::shutdown`] when every request in flight is answered and everything is on disk.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::config::BrokerConfig;
 use crate::coordinator::group::{GroupConfig, MigrationPolicy};
 use crate::error::BrokerError;
 use crate::log::LogDir;
-use crate::metadata::configs::{Configs, Identity};
+use crate::metadata::configs::{ClientMetrics, Configs, Identity};
 use crate::metadata::producer_ids::ProducerIds;
 use crate::metadata::store::Store;
 use crate::metadata::topics::Topics;
@@ -49,6 +50,8 @@ pub(crate) struct BrokerState {
     pub config: Arc<BrokerConfig>,
     /// Which of them were changed while the broker ran, as stored.
     pub configs: Configs,
+    /// The subscriptions to clients' metrics.
+    pub client_metrics: ClientMetrics,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
     /// The metadata store.
@@ -118,6 +121,7 @@ impl BrokerState {
             data_dir: data_dir.to_owned(),
             config: setup.config.clone(),
             configs,
+            client_metrics: ClientMetrics::open(&store).map_err(|error| at_dir(error.to_string()))?,
             clock: setup.clock.clone(),
             producer_ids: ProducerIds::open(&store).map_err(|error| at_dir(error.to_string()))?,
             store,
@@ -252,27 +256,29 @@ impl BrokerBuilder {
     /// # Errors
     /// See [`BrokerError`].
     pub fn start_blocking(self) -> Result<BrokerHandle, BrokerError> {
-        let setup = Setup {
-            config: Arc::new(BrokerConfig::new(self.properties)?),
-            clock: self.clock,
-        };
+        let mut config = BrokerConfig::new(self.properties)?;
         let listen = match self.listen {
             Some(address) => address,
             // Kafka's default, port 9092 on every address, is no good where many run in one process.
-            None => match setup.config.given("listeners") {
+            None => match config.given("listeners") {
                 Some(listeners) => address::listener(listeners)?.unwrap_or_else(|| "127.0.0.1:0".into()),
                 None => "127.0.0.1:0".into(),
             },
         };
         let advertise = match self.advertise {
             Some(address) => Some(address),
-            None => address::listener(&setup.config.string("advertised.listeners"))?,
+            None => address::listener(&config.string("advertised.listeners"))?,
         };
-        let listener = bind(&listen, &setup.config)?;
+        let listener = bind(&listen, &config)?;
         let advertised = Advertised::new(advertise.as_deref(), &listen, &listener)?;
-        let data_dir = match self.data_dir.or_else(|| setup.config.data_dir()) {
+        let data_dir = match self.data_dir.or_else(|| config.data_dir()) {
             Some(path) => DataDir::Kept(path),
             None => DataDir::temporary()?,
+        };
+        show_addresses(&mut config, &listen, &listener, advertise.as_deref(), data_dir.path());
+        let setup = Setup {
+            config: Arc::new(config),
+            clock: self.clock,
         };
         let background = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -304,6 +310,34 @@ impl BrokerBuilder {
             }),
             data_dir,
         })
+    }
+}
+
+/// What DescribeConfigs shows of where the broker is: the addresses and the directory that it has, whoever named them.
+fn show_addresses(
+    config: &mut BrokerConfig,
+    listen: &str,
+    listener: &TcpListener,
+    advertise: Option<&str>,
+    data_dir: &Path,
+) {
+    let real_port = listener.local_addr().map_or(0, |address| address.port());
+    let real = match listen.rsplit_once(':') {
+        Some((host, _)) => format!("{host}:{real_port}"),
+        None => listen.to_owned(),
+    };
+    let (asked, real) = (format!("PLAINTEXT://{listen}"), format!("PLAINTEXT://{real}"));
+    let listeners = match config.given("listeners") {
+        // With those that are not served, as it was written.
+        Some(given) if given.contains(&asked) => given.replacen(&asked, &real, 1),
+        _ => real,
+    };
+    config.set_given("listeners", listeners);
+    if let (Some(advertise), None) = (advertise, config.given("advertised.listeners")) {
+        config.set_given("advertised.listeners", format!("PLAINTEXT://{advertise}"));
+    }
+    if config.data_dir().as_deref() != Some(data_dir) {
+        config.set_given("log.dirs", data_dir.display().to_string());
     }
 }
 

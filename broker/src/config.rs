@@ -1,31 +1,37 @@
 //! Kafka's broker and topic properties: names, types, defaults and units as in Kafka's documentation.
 //!
-//! Two tables ([`broker_properties`], [`topic_properties`]) say what is served; everything else derives from them:
-//! reading `server.properties`, checking values, DescribeConfigs with its synonyms and sources, AlterConfigs. A property
-//! that Kafka knows and this broker does not serve is a warning that says so; one that nobody knows is a warning that
-//! names the nearest known one; a value that cannot be is an error that names the property.
+//! Generated tables ([`apache`]) say what Apache Kafka has; everything else derives from them: reading
+//! `server.properties`, checking values, DescribeConfigs with its synonyms and sources, AlterConfigs. Which of them have an
+//! effect here is in [`broker_properties`] and [`topic_properties`]: one that has none is kept and shown, with a warning
+//! that says so; one that nobody knows is a warning that names the nearest known one; a value that cannot be is an error
+//! that names the property.
 //!
 //! A topic's property has, in this order, the value set for the topic, the broker's dynamic value, the cluster's dynamic
 //! default, the static value, and the default; for some of them the broker's name and unit differ
 //! (`log.retention.hours` for `retention.ms`).
 
+mod apache;
 mod broker_properties;
+mod client_metrics;
 mod definition;
+mod dynamic;
 mod log_config;
 mod properties_file;
 mod topic_properties;
-mod unsupported;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use parking_lot::RwLock;
 
-pub(crate) use broker_properties::BROKER_PROPERTIES;
+pub(crate) use apache::{BROKER as BROKER_PROPERTIES, CLIENT_METRICS as CLIENT_METRICS_PROPERTIES};
+pub(crate) use broker_properties::{broker_property, broker_synonyms, warn_of_change};
+pub(crate) use client_metrics::check_client_metrics;
 pub(crate) use definition::{Definition, Kind, Update};
+pub(crate) use dynamic::check_dynamic;
 pub(crate) use log_config::{effective, log_config};
 pub(crate) use properties_file::read_properties;
-pub(crate) use topic_properties::{TOPIC_PROPERTIES, check_topic_overrides, topic_property};
+pub(crate) use topic_properties::{TOPIC_PROPERTIES, check_topic_overrides, topic_property, warn_of_topic_property};
 
 /// A property with a value that cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +55,8 @@ pub(crate) enum Source {
     StaticBroker = 4,
     /// Nobody set it.
     Default = 5,
+    /// Set for a subscription to clients' metrics.
+    ClientMetrics = 7,
 }
 
 /// One source's value of one broker property.
@@ -85,18 +93,27 @@ impl BrokerConfig {
             .collect();
         let mut accepted = Values::new();
         for (name, value) in given {
-            match broker_property(&name) {
-                Some(definition) => {
-                    let value = definition.check(&value)?;
-                    accepted.insert(name, value);
-                }
-                None => unsupported::warn_of(&name),
+            if let Some(complaint) = broker_properties::complaint(&name) {
+                tracing::warn!("{complaint}");
             }
+            let value = match broker_property(&name) {
+                Some(definition) => definition.check(&value)?,
+                // It may be a plug-in's: kept, and listed without its value.
+                None => value,
+            };
+            accepted.insert(name, value);
         }
-        // Kafka takes either name for the broker's id.
+        // Kafka takes either name for the broker's id, and shows both.
         if let (Some(id), None) = (accepted.get("broker.id").cloned(), accepted.get("node.id")) {
             accepted.insert("node.id".to_owned(), id);
         }
+        for (name, value) in broker_properties::BUILT_IN {
+            accepted
+                .entry((*name).to_owned())
+                .or_insert_with(|| (*value).to_owned());
+        }
+        let node_id = accepted.get("node.id").cloned().unwrap_or_default();
+        accepted.entry("broker.id".to_owned()).or_insert(node_id);
         let config = Self {
             given: accepted,
             dynamic: RwLock::default(),
@@ -169,39 +186,60 @@ impl BrokerConfig {
         dirs.into_iter().next().map(PathBuf::from)
     }
 
+    /// What it became of a property at the start, where that is more than what was given (a port, a directory).
+    pub(crate) fn set_given(&mut self, name: &str, value: String) {
+        self.given.insert(name.to_owned(), value);
+    }
+
+    /// The properties that are set and nobody knows, and where, in order of precedence.
+    pub(crate) fn unknown(&self) -> BTreeMap<String, Vec<Source>> {
+        let dynamic = self.dynamic.read();
+        let mut found: BTreeMap<String, Vec<Source>> = BTreeMap::new();
+        for (values, source) in [
+            (&dynamic.broker, Source::DynamicBroker),
+            (&dynamic.cluster, Source::DynamicDefault),
+            (&self.given, Source::StaticBroker),
+        ] {
+            for name in values.keys().filter(|name| broker_property(name).is_none()) {
+                found.entry(name.clone()).or_default().push(source);
+            }
+        }
+        found
+    }
+
     /// What was given at the start, by name.
     pub(crate) fn given(&self, name: &str) -> Option<&String> {
         self.given.get(name)
     }
 
-    /// Every source that has a value for one of `names`, in order of precedence, the defaults last.
-    pub(crate) fn sources(&self, names: &[&'static str]) -> Vec<SourcedValue> {
+    /// Every source that has a value for a broker property, in order of precedence, the defaults last. Behind its own come
+    /// those of the same property in other units, as in Apache Kafka.
+    pub(crate) fn sources(&self, name: &'static str) -> Vec<SourcedValue> {
+        let own = [name];
+        let names = match broker_synonyms(name) {
+            [] => &own,
+            family => family,
+        };
         let dynamic = self.dynamic.read();
         let mut found = Vec::new();
         let mut add = |values: &Values, source| {
-            for name in names {
-                if let Some(value) = values.get(*name) {
-                    found.push(SourcedValue {
-                        name,
-                        value: value.clone(),
-                        source,
-                    });
-                }
-            }
+            let of = |name: &&'static str| {
+                let value = values.get(*name)?.clone();
+                Some(SourcedValue { name, value, source })
+            };
+            found.extend(names.iter().filter_map(of));
         };
         add(&dynamic.broker, Source::DynamicBroker);
         add(&dynamic.cluster, Source::DynamicDefault);
         add(&self.given, Source::StaticBroker);
-        for name in names {
-            if let Some(value) = broker_property(name).and_then(|definition| definition.default) {
-                found.push(SourcedValue {
-                    name,
-                    value: value.to_owned(),
-                    source: Source::Default,
-                });
-            }
-        }
-        found
+        let default = |name: &&'static str| {
+            let value = broker_property(name)?.default?.to_owned();
+            let source = Source::Default;
+            Some(SourcedValue { name, value, source })
+        };
+        found.extend(names.iter().filter_map(default));
+        let others = found.iter().take_while(|found| found.name != name).count();
+        found.split_off(others)
     }
 
     /// The dynamic values of this broker (`true`) or of the whole cluster (`false`).
@@ -223,14 +261,6 @@ impl BrokerConfig {
             dynamic.cluster = values;
         }
     }
-}
-
-/// A served broker property by name.
-pub(crate) fn broker_property(name: &str) -> Option<&'static Definition> {
-    BROKER_PROPERTIES
-        .binary_search_by_key(&name, |definition| definition.name)
-        .ok()
-        .map(|at| &BROKER_PROPERTIES[at])
 }
 
 /// A name of `known` that `wanted` may have meant: the nearest by edit distance, if it is near.
@@ -278,7 +308,7 @@ mod tests {
                 assert_eq!(definition.check(default).as_deref(), Ok(default), "{}", definition.name);
             }
         }
-        for topic in TOPIC_PROPERTIES {
+        for topic in TOPIC_PROPERTIES.iter() {
             if let Some(default) = topic.definition.default {
                 let checked = topic.definition.check(default);
                 assert_eq!(checked.as_deref(), Ok(default), "{}", topic.definition.name);
@@ -333,6 +363,45 @@ mod tests {
     }
 
     #[test]
+    fn behind_a_property_stands_what_it_has_in_other_units() {
+        let config = config(&[("log.retention.ms", "5"), ("log.retention.minutes", "3")]).unwrap();
+        let names = |name| {
+            config
+                .sources(name)
+                .into_iter()
+                .map(|found| found.name)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names("log.retention.ms"),
+            ["log.retention.ms", "log.retention.minutes", "log.retention.hours"]
+        );
+        assert_eq!(
+            names("log.retention.minutes"),
+            ["log.retention.minutes", "log.retention.hours"]
+        );
+        assert_eq!(
+            names("log.roll.ms"),
+            [""; 0],
+            "nobody set it, and it has no default of its own"
+        );
+    }
+
+    #[test]
+    fn what_is_set_where_nobody_sets_it_counts_as_given() {
+        let nobodys = config(&[]).unwrap();
+        let sources = nobodys.sources("group.initial.rebalance.delay.ms");
+        let values: Vec<_> = sources
+            .iter()
+            .map(|found| (found.value.as_str(), found.source))
+            .collect();
+        assert_eq!(values, [("0", Source::StaticBroker), ("3000", Source::Default)]);
+        assert_eq!((nobodys.int("node.id"), nobodys.int("broker.id")), (1, 1));
+        let somebodys = config(&[("broker.id", "7")]).unwrap();
+        assert_eq!((somebodys.int("node.id"), somebodys.int("broker.id")), (7, 7));
+    }
+
+    #[test]
     fn dynamic_values_come_before_given_ones() {
         let config = config(&[("message.max.bytes", "2000")]).unwrap();
         config.set_dynamic(false, Values::from([("message.max.bytes".into(), "3000".into())]));
@@ -340,7 +409,7 @@ mod tests {
         config.set_dynamic(true, Values::from([("message.max.bytes".into(), "4000".into())]));
         assert_eq!(config.int("message.max.bytes"), 4000);
         let sources: Vec<_> = config
-            .sources(&["message.max.bytes"])
+            .sources("message.max.bytes")
             .into_iter()
             .map(|found| (found.value, found.source))
             .collect();

@@ -58,8 +58,7 @@ impl Both {
     pub fn shared() -> anyhow::Result<Self> {
         let kafka = ApacheKafka::shared().map_err(anyhow::Error::msg)?;
         static OURS: OnceLock<Result<Ours, String>> = OnceLock::new();
-        // In the other's directory, which goes when this process ends.
-        let start = || Ours::start(&kafka.dir().join("ours"), crate::PROPERTIES.iter().copied());
+        let start = || Ours::beside(kafka);
         let ours = OURS.get_or_init(|| start().map_err(|error| format!("{error:#}")));
         let ours = ours.as_ref().map_err(anyhow::Error::msg)?;
         Self::connect(ours.bootstrap_servers(), kafka.bootstrap_servers())

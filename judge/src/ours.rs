@@ -1,9 +1,11 @@
 //! Our broker, started as Apache Kafka is: in this process, on a free port.
 
-use std::path::Path;
+use std::net::TcpListener;
 
 use futures::executor::block_on;
 use tickertape_broker::{Broker, BrokerHandle};
+
+use crate::apache::ApacheKafka;
 
 /// A running broker of ours. Dropping it stops it.
 #[derive(Debug)]
@@ -12,15 +14,27 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// Starts it in a directory, with properties by Kafka's names.
+    /// Starts it with the `server.properties` of a running Apache Kafka, but for the address and the directory, which is in
+    /// the other's and goes with it.
     ///
     /// # Errors
     /// Why it does not start.
-    pub fn start<'a>(dir: &Path, properties: impl IntoIterator<Item = (&'a str, &'a str)>) -> anyhow::Result<Self> {
-        let builder = Broker::builder().data_dir(dir);
-        let builder = properties
-            .into_iter()
-            .fold(builder, |builder, (name, value)| builder.property(name, value));
+    pub fn beside(kafka: &ApacheKafka) -> anyhow::Result<Self> {
+        let dir = kafka.dir().join("ours");
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let text = std::fs::read_to_string(kafka.dir().join("server.properties"))?;
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        let properties: Vec<(&str, String)> = lines
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| match name {
+                "log.dirs" => (name, dir.display().to_string()),
+                _ => (name, value.replace(kafka.bootstrap_servers(), &address)),
+            })
+            .collect();
+        let properties = properties.iter().map(|(name, value)| (*name, value.as_str()));
+        let builder = properties.fold(Broker::builder(), |builder, (name, value)| {
+            builder.property(name, value)
+        });
         Ok(Self {
             handle: block_on(builder.start())?,
         })

@@ -13,6 +13,21 @@ const COMPLETE: &str = ".complete";
 
 /// Fetches what is missing, then prints the directory.
 pub(crate) fn run() -> anyhow::Result<()> {
+    println!("{}", fetched()?.display());
+    Ok(())
+}
+
+/// Where the jars are, if they were fetched before.
+#[cfg(test)]
+pub(crate) fn cached() -> Option<PathBuf> {
+    let pom = std::fs::read_to_string(crate::root().join("judge/pom.xml")).ok()?;
+    let libs = directory(&pom).ok()?;
+    let complete = std::fs::read_to_string(libs.join(COMPLETE)).ok()?;
+    (complete == pom).then_some(libs)
+}
+
+/// Fetches what is missing, and tells the directory.
+pub(crate) fn fetched() -> anyhow::Result<PathBuf> {
     let pom_path = crate::root().join("judge/pom.xml");
     let pom = std::fs::read_to_string(&pom_path).with_context(|| pom_path.display().to_string())?;
     let libs = directory(&pom)?;
@@ -31,8 +46,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         anyhow::ensure!(maven.success(), "mvn: {maven}");
         std::fs::write(&complete, &pom).with_context(|| complete.display().to_string())?;
     }
-    println!("{}", libs.display());
-    Ok(())
+    Ok(libs)
 }
 
 fn directory(pom: &str) -> anyhow::Result<PathBuf> {

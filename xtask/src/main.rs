@@ -3,6 +3,7 @@
 //! Each command is a module of its own. Nothing here is part of what users run.
 
 mod bench;
+mod configs;
 mod deploy;
 mod kafka_libs;
 mod shapes;
@@ -24,6 +25,8 @@ struct Args {
 enum Task {
     /// Write broker/src/wire/shapes anew from the message definitions in Apache Kafka's client library
     Shapes(shapes::Options),
+    /// Write broker/src/config/apache anew from Apache Kafka's definitions of its properties
+    Configs(configs::Options),
     /// Write the generated pages of docs/ anew
     Docs,
     /// Measure ours beside Apache Kafka, and write docs/benchmarks.md
@@ -47,6 +50,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Args::parse().task {
         Task::Shapes(options) => shapes::run(&options),
+        Task::Configs(options) => configs::run(&options),
         Task::Docs => docs(),
         Task::Bench(options) => bench::run(&options),
         Task::Deploy { check } => deploy::run(check),

@@ -12,7 +12,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 
-const KAFKA_VERSION: &str = "4.1.1";
+pub(crate) const KAFKA_VERSION: &str = "4.1.1";
 const DEFINITIONS: &str = "common/message/";
 const OUTPUT: &str = "broker/src/wire/shapes";
 

@@ -2,14 +2,12 @@
 //!
 //! What the request does not name goes back to its default; IncrementalAlterConfigs changes single properties.
 
-use std::collections::HashSet;
-
 use kafka_protocol::messages::alter_configs_request::AlterConfigsResource;
 use kafka_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 
-use super::describe_configs::{BROKER, TOPIC};
-use super::incremental_alter_configs::{check_broker_name, invalid, replace_broker, replace_topic};
+use super::config_changes::{check_broker_name, each, invalid, replace_broker, replace_client_metrics, replace_topic};
+use super::describe_configs::{BROKER, CLIENT_METRICS, TOPIC};
 use super::{Disconnect, RequestContext};
 use crate::config::Values;
 use crate::error::ApiError;
@@ -20,31 +18,20 @@ pub(crate) async fn handle(
     _version: i16,
     request: AlterConfigsRequest,
 ) -> Result<AlterConfigsResponse, Disconnect> {
-    let mut seen = HashSet::new();
     let identity = |resource: &AlterConfigsResource| (resource.resource_type, resource.resource_name.clone());
-    let doubled: HashSet<_> = request
-        .resources
-        .iter()
-        .map(identity)
-        .filter(|id| !seen.insert(id.clone()))
-        .collect();
-    let mut responses = Vec::with_capacity(request.resources.len());
-    for resource in &request.resources {
-        let result = if doubled.contains(&identity(resource)) {
-            Err(invalid("Each resource must appear at most once."))
-        } else {
-            alter(ctx, resource, request.validate_only).await
-        };
+    let change = async |resource: &AlterConfigsResource| alter(ctx, resource, request.validate_only).await;
+    let results = each(&request.resources, identity, change).await;
+    let responses = results.into_iter().map(|((kind, name), result)| {
         let response = AlterConfigsResourceResponse::default()
-            .with_resource_type(resource.resource_type)
-            .with_resource_name(resource.resource_name.clone())
+            .with_resource_type(kind)
+            .with_resource_name(name)
             .with_error_message(None);
-        responses.push(match result {
+        match result {
             Ok(()) => response,
             Err(error) => response.with_error_code(error.code()).with_error_message(error.message),
-        });
-    }
-    Ok(AlterConfigsResponse::default().with_responses(responses))
+        }
+    });
+    Ok(AlterConfigsResponse::default().with_responses(responses.collect()))
 }
 
 async fn alter(ctx: &RequestContext, resource: &AlterConfigsResource, validate_only: bool) -> Result<(), ApiError> {
@@ -72,6 +59,7 @@ async fn alter(ctx: &RequestContext, resource: &AlterConfigsResource, validate_o
             let of_broker = check_broker_name(ctx, &resource.resource_name)?;
             replace_broker(ctx, of_broker, values, validate_only).await
         }
+        CLIENT_METRICS => replace_client_metrics(ctx, &resource.resource_name, values, validate_only).await,
         other => Err(invalid(format!("Unknown resource type {other}"))),
     }
 }

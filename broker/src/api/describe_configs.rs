@@ -12,8 +12,8 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::{Disconnect, RequestContext};
 use crate::config::{
-    BROKER_PROPERTIES, BrokerConfig, Definition, Source, SourcedValue, TOPIC_PROPERTIES, Update, Values,
-    broker_property, effective,
+    BROKER_PROPERTIES, BrokerConfig, CLIENT_METRICS_PROPERTIES, Definition, Source, SourcedValue, TOPIC_PROPERTIES,
+    Update, Values, broker_property, effective,
 };
 use crate::error::{ApiError, ResponseError};
 use crate::metadata::topics::check_name;
@@ -22,8 +22,10 @@ use crate::metadata::topics::check_name;
 pub(crate) const TOPIC: i8 = 2;
 /// `ConfigResource.Type.BROKER`.
 pub(crate) const BROKER: i8 = 4;
+/// `ConfigResource.Type.CLIENT_METRICS`.
+pub(crate) const CLIENT_METRICS: i8 = 16;
 /// Resource types that Kafka knows and that are not served, with the names that its messages give them.
-pub(crate) const UNSERVED: [(i8, &str); 3] = [(8, "BROKER_LOGGER"), (16, "CLIENT_METRICS"), (32, "GROUP")];
+pub(crate) const UNSERVED: [(i8, &str); 2] = [(8, "BROKER_LOGGER"), (32, "GROUP")];
 
 /// One property as it is.
 pub(crate) struct Entry {
@@ -32,6 +34,25 @@ pub(crate) struct Entry {
     pub source: Source,
     pub read_only: bool,
     pub synonyms: Vec<SourcedValue>,
+}
+
+impl Entry {
+    /// The source is that of the first synonym.
+    fn new(
+        definition: &'static Definition,
+        value: Option<String>,
+        synonyms: Vec<SourcedValue>,
+        read_only: bool,
+    ) -> Self {
+        let source = synonyms.first().map_or(Source::Default, |first| first.source);
+        Self {
+            definition,
+            value,
+            source,
+            read_only,
+            synonyms,
+        }
+    }
 }
 
 /// Describes each resource.
@@ -52,7 +73,7 @@ pub(crate) async fn handle(
                 };
                 let show = |entry| show(entry, version, request.include_synonyms, request.include_documentation);
                 let mut configs: Vec<_> = entries.into_iter().filter(wanted).map(show).collect();
-                if resource.resource_type == BROKER && resource.resource_name.is_empty() {
+                if resource.resource_type == BROKER {
                     configs.extend(unknown_entries(&ctx.broker.config, resource, request.include_synonyms));
                 }
                 result.with_configs(configs)
@@ -83,6 +104,8 @@ fn entries(ctx: &RequestContext, resource: &DescribeConfigsResource) -> Result<V
             )),
             Err(_) => invalid(format!("Broker id must be an integer, but it is: {name}")),
         },
+        CLIENT_METRICS if name.is_empty() => invalid("Client metrics subscription name must not be empty".to_owned()),
+        CLIENT_METRICS => Ok(client_metrics_entries(&ctx.broker.client_metrics.get(name))),
         other => match UNSERVED.iter().find(|(id, _)| *id == other) {
             Some((_, kind)) => invalid(format!("Unsupported resource type: {kind}")),
             None => Err(ApiError::plain(ResponseError::InvalidRequest)),
@@ -92,12 +115,13 @@ fn entries(ctx: &RequestContext, resource: &DescribeConfigsResource) -> Result<V
 
 /// A topic's properties, from what is set for it and what the broker has.
 pub(crate) fn topic_entries<'a>(config: &'a BrokerConfig, overrides: &'a Values) -> impl Iterator<Item = Entry> + 'a {
-    TOPIC_PROPERTIES.iter().map(|topic| {
+    let shown = TOPIC_PROPERTIES.iter().filter(|topic| !topic.definition.internal);
+    shown.map(|topic| {
         let name = topic.definition.name;
         let value = effective(config, overrides, name);
-        // Kafka names the first synonym alone, though the others count as well.
-        let first = topic.synonyms.first().map(|first| first.name);
-        let mut synonyms = config.sources(first.as_slice());
+        // Kafka names the sources of the first synonym, though the others count as well.
+        let first = topic.synonyms.first();
+        let mut synonyms = first.map_or_else(Vec::new, |first| config.sources(first.name));
         if overrides.contains_key(name) {
             let value = value.clone().unwrap_or_default();
             synonyms.insert(
@@ -109,30 +133,29 @@ pub(crate) fn topic_entries<'a>(config: &'a BrokerConfig, overrides: &'a Values)
                 },
             );
         }
-        let source = synonyms.first().map_or(Source::Default, |first| first.source);
-        Entry {
-            definition: &topic.definition,
-            value,
-            source,
-            read_only: false,
-            synonyms,
-        }
+        Entry::new(topic.definition, value, synonyms, false)
     })
 }
 
 fn broker_entries(config: &BrokerConfig) -> Vec<Entry> {
     let shown = BROKER_PROPERTIES.iter().filter(|definition| !definition.internal);
     let entries = shown.map(|definition| {
-        let synonyms = config.sources(&[definition.name]);
-        let source = synonyms.first().map_or(Source::Default, |first| first.source);
         let read_only = definition.update == Update::ReadOnly;
-        Entry {
-            definition,
-            value: config.value(definition.name),
-            source,
-            read_only,
-            synonyms,
-        }
+        let synonyms = config.sources(definition.name);
+        Entry::new(definition, config.value(definition.name), synonyms, read_only)
+    });
+    entries.collect()
+}
+
+/// What a subscription has; one that nobody made has the defaults.
+fn client_metrics_entries(values: &Values) -> Vec<Entry> {
+    let entries = CLIENT_METRICS_PROPERTIES.iter().map(|definition| {
+        let name = definition.name;
+        let set = values.get(name).and_then(|value| definition.check(value).ok());
+        let source = Source::ClientMetrics;
+        let synonyms = set.clone().map(|value| SourcedValue { name, value, source });
+        let value = set.or_else(|| definition.default.map(str::to_owned));
+        Entry::new(definition, value, synonyms.into_iter().collect(), false)
     });
     entries.collect()
 }
@@ -141,24 +164,15 @@ fn cluster_entries(config: &BrokerConfig) -> Vec<Entry> {
     let dynamic = config.dynamic(false);
     let entries = dynamic.into_iter().filter_map(|(name, value)| {
         let definition = broker_property(&name)?;
-        let synonyms = config.sources(&[definition.name]);
-        let synonyms = synonyms
-            .into_iter()
-            .filter(|synonym| synonym.source == Source::DynamicDefault)
-            .collect();
+        let mut synonyms = config.sources(definition.name);
+        synonyms.retain(|synonym| synonym.source == Source::DynamicDefault);
         let read_only = definition.update == Update::ReadOnly;
-        Some(Entry {
-            definition,
-            value: Some(value),
-            source: Source::DynamicDefault,
-            read_only,
-            synonyms,
-        })
+        Some(Entry::new(definition, Some(value), synonyms, read_only))
     });
     entries.collect()
 }
 
-/// What is set as a cluster's default and nobody knows: it may be a secret of a plug-in's, so its value is not shown.
+/// What is set and nobody knows: it may be a secret of a plug-in's, so its value is not shown.
 fn unknown_entries(
     config: &BrokerConfig,
     resource: &DescribeConfigsResource,
@@ -168,36 +182,53 @@ fn unknown_entries(
         Some(keys) if !keys.is_empty() => keys.iter().any(|key| **key == **name),
         _ => true,
     };
-    let names = config.dynamic(false).into_keys();
-    let unknown = names.filter(|name| broker_property(name).is_none() && wanted(name));
-    let entries = unknown.map(|name| {
+    let entry = |(name, sources): (String, Vec<Source>)| {
         let name = StrBytes::from_string(name);
-        let synonym = DescribeConfigsSynonym::default()
+        let synonym = |source: &Source| {
+            DescribeConfigsSynonym::default()
+                .with_name(name.clone())
+                .with_value(None)
+                .with_source(*source as i8)
+        };
+        DescribeConfigsResourceResult::default()
             .with_name(name.clone())
             .with_value(None)
-            .with_source(Source::DynamicDefault as i8);
-        DescribeConfigsResourceResult::default()
-            .with_name(name)
-            .with_value(None)
-            .with_config_source(Source::DynamicDefault as i8)
+            .with_read_only(true)
+            .with_config_source(sources[0] as i8)
             .with_is_sensitive(true)
-            .with_synonyms(if synonyms { vec![synonym] } else { Vec::new() })
-    });
-    entries.collect()
+            .with_synonyms(if synonyms {
+                sources.iter().map(synonym).collect()
+            } else {
+                Vec::new()
+            })
+    };
+    let of_cluster = resource.resource_name.is_empty();
+    let mut unknown = config.unknown();
+    if of_cluster {
+        unknown
+            .values_mut()
+            .for_each(|sources| sources.retain(|source| *source == Source::DynamicDefault));
+    }
+    let unknown = unknown
+        .into_iter()
+        .filter(|(name, sources)| wanted(name) && !sources.is_empty());
+    unknown.map(entry).collect()
 }
 
 fn show(entry: Entry, version: i16, synonyms: bool, documentation: bool) -> DescribeConfigsResourceResult {
+    let sensitive = entry.definition.is_sensitive();
+    let shown = |value: String| (!sensitive).then(|| StrBytes::from_string(value));
     let mut result = DescribeConfigsResourceResult::default()
         .with_name(StrBytes::from_static_str(entry.definition.name))
-        .with_value(entry.value.map(StrBytes::from_string))
+        .with_value(entry.value.and_then(shown))
         .with_read_only(entry.read_only)
         .with_config_source(entry.source as i8)
-        .with_is_sensitive(false);
+        .with_is_sensitive(sensitive);
     if synonyms {
         let synonym = |synonym: SourcedValue| {
             DescribeConfigsSynonym::default()
                 .with_name(StrBytes::from_static_str(synonym.name))
-                .with_value(Some(StrBytes::from_string(synonym.value)))
+                .with_value(shown(synonym.value))
                 .with_source(synonym.source as i8)
         };
         result.synonyms = entry.synonyms.into_iter().map(synonym).collect();

@@ -10,14 +10,11 @@ use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsRe
 use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 
-use super::create_topics::topics_error;
-use super::describe_configs::{BROKER, TOPIC, UNSERVED};
+use super::config_changes::{check_broker_name, each, invalid, replace_broker, replace_client_metrics, replace_topic};
+use super::describe_configs::{BROKER, CLIENT_METRICS, TOPIC, UNSERVED};
 use super::{Disconnect, RequestContext};
-use crate::config::{
-    Kind, Update, Values, broker_property, check_topic_overrides, effective, log_config, topic_property,
-};
+use crate::config::{Kind, Values, broker_property, effective, topic_property};
 use crate::error::{ApiError, ResponseError};
-use crate::metadata::topics::check_name;
 
 const SET: i8 = 0;
 const DELETE: i8 = 1;
@@ -30,35 +27,20 @@ pub(crate) async fn handle(
     _version: i16,
     request: IncrementalAlterConfigsRequest,
 ) -> Result<IncrementalAlterConfigsResponse, Disconnect> {
-    let mut seen = HashSet::new();
     let identity = |resource: &AlterConfigsResource| (resource.resource_type, resource.resource_name.clone());
-    let doubled: HashSet<_> = request
-        .resources
-        .iter()
-        .map(identity)
-        .filter(|id| !seen.insert(id.clone()))
-        .collect();
-    let mut responses = Vec::with_capacity(request.resources.len());
-    for resource in &request.resources {
-        let result = if doubled.contains(&identity(resource)) {
-            Err(invalid("Each resource must appear at most once."))
-        } else {
-            alter(ctx, resource, request.validate_only).await
-        };
+    let change = async |resource: &AlterConfigsResource| alter(ctx, resource, request.validate_only).await;
+    let results = each(&request.resources, identity, change).await;
+    let responses = results.into_iter().map(|((kind, name), result)| {
         let response = AlterConfigsResourceResponse::default()
-            .with_resource_type(resource.resource_type)
-            .with_resource_name(resource.resource_name.clone())
+            .with_resource_type(kind)
+            .with_resource_name(name)
             .with_error_message(None);
-        responses.push(match result {
+        match result {
             Ok(()) => response,
             Err(error) => response.with_error_code(error.code()).with_error_message(error.message),
-        });
-    }
-    Ok(IncrementalAlterConfigsResponse::default().with_responses(responses))
-}
-
-pub(super) fn invalid(reason: impl Into<String>) -> ApiError {
-    ApiError::new(ResponseError::InvalidRequest, reason)
+        }
+    });
+    Ok(IncrementalAlterConfigsResponse::default().with_responses(responses.collect()))
 }
 
 async fn alter(ctx: &RequestContext, resource: &AlterConfigsResource, validate_only: bool) -> Result<(), ApiError> {
@@ -92,6 +74,7 @@ async fn alter(ctx: &RequestContext, resource: &AlterConfigsResource, validate_o
     match resource.resource_type {
         TOPIC => alter_topic(ctx, resource, validate_only).await,
         BROKER => alter_broker(ctx, resource, validate_only).await,
+        CLIENT_METRICS => alter_client_metrics(ctx, resource, validate_only).await,
         other => match UNSERVED.iter().find(|(id, _)| *id == other) {
             Some((_, kind)) => Err(invalid(format!("Unsupported resource type: {kind}"))),
             None => Err(invalid(format!("Unknown resource type {other}"))),
@@ -115,34 +98,6 @@ async fn alter_topic(
     replace_topic(ctx, name, overrides, validate_only).await
 }
 
-/// Replaces what is set for a topic.
-pub(super) async fn replace_topic(
-    ctx: &RequestContext,
-    name: &str,
-    overrides: Values,
-    validate_only: bool,
-) -> Result<(), ApiError> {
-    let invalid_config = |reason: String| ApiError::new(ResponseError::InvalidConfig, reason);
-    if name.is_empty() {
-        return Err(invalid("Default topic resources are not allowed."));
-    }
-    check_name(name).map_err(|reason| ApiError::new(ResponseError::InvalidTopicException, reason))?;
-    check_topic_overrides(&overrides).map_err(|error| invalid_config(error.to_string()))?;
-    log_config(&ctx.broker.config, &overrides).map_err(|error| invalid_config(error.to_string()))?;
-    if ctx.broker.topics.get(name).is_none() {
-        let reason = format!("The topic '{name}' does not exist.");
-        return Err(ApiError::new(ResponseError::UnknownTopicOrPartition, reason));
-    }
-    if validate_only {
-        return Ok(());
-    }
-    ctx.broker
-        .topics
-        .set_overrides(name, overrides)
-        .await
-        .map_err(topics_error)
-}
-
 async fn alter_broker(
     ctx: &RequestContext,
     resource: &AlterConfigsResource,
@@ -153,67 +108,40 @@ async fn alter_broker(
     let mut values = config.dynamic(of_broker);
     for change in &resource.configs {
         let kind = broker_property(&change.name).map(|definition| definition.kind);
+        if let (Some(operation), true) = (list_operation(change), kind != Some(Kind::List)) {
+            let reason = format!(
+                "Config value {} is not allowed for config key: {}",
+                operation.to_lowercase(),
+                &*change.name
+            );
+            return Err(ApiError::new(ResponseError::InvalidConfig, reason));
+        }
         apply(change, kind, config.value(&change.name), &mut values)?;
     }
     replace_broker(ctx, of_broker, values, validate_only).await
 }
 
-/// Whether a broker resource is this broker (`true`) or the cluster's defaults (`false`).
-pub(super) fn check_broker_name(ctx: &RequestContext, name: &str) -> Result<bool, ApiError> {
-    if name.is_empty() {
-        return Ok(false);
-    }
-    let node_id = ctx.broker.node_id;
-    match name.parse::<i32>() {
-        Ok(id) if id == node_id => Ok(true),
-        Ok(_) => Err(invalid(format!(
-            "Unexpected broker id, expected {node_id}, but received {name}"
-        ))),
-        Err(_) => Err(invalid(format!("Node id must be an integer, but it is: {name}"))),
-    }
-}
-
-/// Replaces the dynamic properties of this broker or of the cluster.
-pub(super) async fn replace_broker(
+async fn alter_client_metrics(
     ctx: &RequestContext,
-    of_broker: bool,
-    values: Values,
+    resource: &AlterConfigsResource,
     validate_only: bool,
 ) -> Result<(), ApiError> {
-    let broker = &ctx.broker;
-    let mut checked = Values::new();
-    for (name, value) in values {
-        let Some(definition) = broker_property(&name) else {
-            // Kafka keeps what it does not know, for plug-ins that might.
-            tracing::warn!(name, "a dynamic property without effect is kept");
-            checked.insert(name, value);
-            continue;
-        };
-        if definition.update == Update::ReadOnly {
-            return Err(invalid(format!("Cannot update these configs dynamically: Set({name})")));
-        }
-        if !of_broker && definition.update == Update::PerBroker {
-            return Err(invalid(format!(
-                "Cannot update these configs at default cluster level, broker id must be specified: Set({name})"
-            )));
-        }
-        checked.insert(
-            name,
-            definition.check(&value).map_err(|error| invalid(error.to_string()))?,
-        );
+    let name = &*resource.resource_name;
+    let mut values = ctx.broker.client_metrics.get(name);
+    for change in &resource.configs {
+        // As Apache Kafka's controller has it, which knows no lists but those of topics and brokers.
+        apply(change, None, None, &mut values)?;
     }
-    if validate_only {
-        return Ok(());
+    replace_client_metrics(ctx, name, values, validate_only).await
+}
+
+/// The name of an operation on lists.
+fn list_operation(config: &AlterableConfig) -> Option<&'static str> {
+    match config.config_operation {
+        APPEND => Some("APPEND"),
+        SUBTRACT => Some("SUBTRACT"),
+        _ => None,
     }
-    let stored = broker.configs.put(of_broker, &checked);
-    let stored = match stored {
-        Ok(()) => broker.store.flush().await,
-        Err(error) => Err(error),
-    };
-    stored.map_err(|error| ApiError::new(ResponseError::KafkaStorageError, error.to_string()))?;
-    broker.config.set_dynamic(of_broker, checked);
-    broker.topics.apply_broker_config();
-    Ok(())
 }
 
 /// Carries out one operation on what is set. `current` is the value in force, which a list starts from.
@@ -234,7 +162,7 @@ fn apply(
         }
         operation => {
             if kind != Some(Kind::List) {
-                let operation = if operation == APPEND { "APPEND" } else { "SUBTRACT" };
+                let operation = list_operation(config).unwrap_or_default();
                 return Err(ApiError::new(
                     ResponseError::InvalidConfig,
                     format!("Can't {operation} to key {name} because its type is not LIST."),

@@ -1,18 +1,17 @@
 //! ListConfigResources (key 74), versions 0–1: the names of what has properties.
 //!
-//! Version 0 asks for client metrics alone, of which there are none; from version 1 on the request names kinds of resources,
+//! Version 0 asks for client metrics alone; from version 1 on the request names kinds of resources,
 //! and none means all.
 
 use kafka_protocol::messages::list_config_resources_response::ConfigResource;
 use kafka_protocol::messages::{ListConfigResourcesRequest, ListConfigResourcesResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::describe_configs::{BROKER, TOPIC};
+use super::describe_configs::{BROKER, CLIENT_METRICS, TOPIC};
 use super::{Disconnect, RequestContext};
 use crate::error::ResponseError;
 
 const BROKER_LOGGER: i8 = 8;
-const CLIENT_METRICS: i8 = 16;
 const GROUP: i8 = 32;
 
 /// In the order in which Kafka lists them.
@@ -37,7 +36,14 @@ pub(crate) async fn handle(
         let names = match kind {
             BROKER | BROKER_LOGGER => vec![StrBytes::from_string(ctx.broker.node_id.to_string())],
             TOPIC => ctx.broker.topics.all().iter().map(|topic| topic.name.clone()).collect(),
-            // Neither groups nor client metrics can be given properties.
+            CLIENT_METRICS => ctx
+                .broker
+                .client_metrics
+                .names()
+                .into_iter()
+                .map(StrBytes::from_string)
+                .collect(),
+            // Groups cannot be given properties.
             _ => Vec::new(),
         };
         let resource = |name| {

@@ -23,6 +23,7 @@ use crate::log::FileChunk;
 mod alter_configs;
 mod alter_partition_reassignments;
 pub(crate) mod api_versions;
+mod config_changes;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
 mod create_partitions;

@@ -12,12 +12,18 @@ pub(crate) enum Kind {
     String = 2,
     /// 32 bits, signed.
     Int = 3,
+    /// 16 bits, signed.
+    Short = 4,
     /// 64 bits, signed.
     Long = 5,
     /// A floating-point number.
     Double = 6,
     /// Text split at commas.
     List = 7,
+    /// The name of a class in Java.
+    Class = 8,
+    /// Text that nobody is shown.
+    Password = 9,
 }
 
 impl Kind {
@@ -26,9 +32,12 @@ impl Kind {
             Self::Boolean => "BOOLEAN",
             Self::String => "STRING",
             Self::Int => "INT",
+            Self::Short => "SHORT",
             Self::Long => "LONG",
             Self::Double => "DOUBLE",
             Self::List => "LIST",
+            Self::Class => "CLASS",
+            Self::Password => "PASSWORD",
         }
     }
 }
@@ -39,15 +48,21 @@ pub(crate) enum Valid {
     /// All.
     Any,
     /// From this number up.
-    AtLeast(i64),
+    AtLeast(&'static str),
     /// From the first to the second number, both included.
-    Between(i64, i64),
+    Between(&'static str, &'static str),
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// One of these words, in capitals or not.
+    OneOfAnyCase(&'static [&'static str]),
     /// A list of these words.
     ListOf(&'static [&'static str]),
     /// gzip's levels 1 to 9, or -1 for its default.
     GzipLevel,
+    /// Text that is not empty.
+    NonEmpty,
+    /// `earliest`, `latest`, or `by_duration:` with a duration of ISO 8601.
+    OffsetReset,
     /// `partition:broker` pairs, or `*`.
     ThrottledReplicas,
 }
@@ -78,11 +93,16 @@ pub(crate) struct Definition {
     pub update: Update,
     /// Whether DescribeConfigs keeps silent about it, as Kafka does about its own internal properties.
     pub internal: bool,
-    /// What it does, in a sentence or two.
+    /// What Apache Kafka says of it.
     pub documentation: &'static str,
 }
 
 impl Definition {
+    /// Whether nobody is shown its value.
+    pub(crate) fn is_sensitive(&self) -> bool {
+        self.kind == Kind::Password
+    }
+
     /// Checks a value as it was written and returns it as Kafka shows it (trimmed, booleans in lower case).
     pub(crate) fn check(&self, written: &str) -> Result<String, ConfigError> {
         let value = written.trim();
@@ -92,13 +112,14 @@ impl Definition {
                 _ => return Err(self.bad(written, "Expected value to be either true or false")),
             },
             Kind::Int => self.number::<i32>(written)?.to_string(),
+            Kind::Short => self.number::<i16>(written)?.to_string(),
             Kind::Long => self.number::<i64>(written)?.to_string(),
             Kind::Double => {
                 let number = self.number::<f64>(written)?;
                 java_double(number)
             }
             Kind::List => split_list(value).join(","),
-            Kind::String => value.to_owned(),
+            Kind::String | Kind::Class | Kind::Password => value.to_owned(),
         };
         self.check_range(&shown)?;
         Ok(shown)
@@ -111,18 +132,31 @@ impl Definition {
 
     fn check_range(&self, value: &str) -> Result<(), ConfigError> {
         let number = || value.parse::<f64>().unwrap_or(f64::NAN);
+        let limit = |limit: &str| limit.parse::<f64>().unwrap_or(f64::NAN);
         let words = |words: &[&str]| format!("String must be one of: {}", words.join(", "));
         match self.valid {
             Valid::Any => Ok(()),
-            Valid::AtLeast(least) | Valid::Between(least, _) if number() < least as f64 => {
+            Valid::AtLeast(least) | Valid::Between(least, _) if number() < limit(least) => {
                 Err(self.bad(value, &format!("Value must be at least {least}")))
             }
-            Valid::Between(_, most) if number() > most as f64 => {
+            Valid::Between(_, most) if number() > limit(most) => {
                 Err(self.bad(value, &format!("Value must be no more than {most}")))
             }
             Valid::AtLeast(_) | Valid::Between(..) => Ok(()),
             Valid::OneOf(known) if known.contains(&value) => Ok(()),
             Valid::OneOf(known) => Err(self.bad(value, &words(known))),
+            Valid::OneOfAnyCase(known) if known.iter().any(|word| word.eq_ignore_ascii_case(value)) => Ok(()),
+            Valid::OneOfAnyCase(known) => Err(self.bad(
+                value,
+                &format!("String must be one of (case insensitive): {}", known.join(", ")),
+            )),
+            Valid::NonEmpty if value.is_empty() => Err(self.bad(value, "String must be non-empty")),
+            Valid::NonEmpty => Ok(()),
+            Valid::OffsetReset if is_offset_reset(value) => Ok(()),
+            Valid::OffsetReset => Err(self.bad(
+                value,
+                "The string must be either 'earliest', 'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'",
+            )),
             Valid::ListOf(known) => split_list(value)
                 .iter()
                 .find(|word| !known.contains(&word.as_str()))
@@ -156,6 +190,17 @@ pub(crate) fn split_list(value: &str) -> Vec<String> {
         return Vec::new();
     }
     value.split(',').map(|item| item.trim().to_owned()).collect()
+}
+
+fn is_offset_reset(value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    let is_duration = |duration: &str| {
+        let digits_and_units = |char: char| char.is_ascii_digit() || "dthms.".contains(char);
+        duration
+            .strip_prefix('p')
+            .is_some_and(|rest| rest.contains(|char: char| char.is_ascii_digit()) && rest.chars().all(digits_and_units))
+    };
+    matches!(value.as_str(), "earliest" | "latest") || value.strip_prefix("by_duration:").is_some_and(is_duration)
 }
 
 fn is_throttled_replicas(value: &str) -> bool {

@@ -1,6 +1,10 @@
-//! The properties of a topic, and the broker's properties that give their defaults.
+//! The properties of a topic: Apache Kafka's ([`super::apache`]), the broker's properties that give their defaults, and which
+//! have no effect here.
 
-use super::definition::{Definition, Kind, Update, Valid};
+use std::sync::LazyLock;
+
+use super::apache::TOPIC;
+use super::definition::Definition;
 use super::{ConfigError, Values};
 
 /// A broker property that gives a topic property its default, and how its unit becomes the topic's.
@@ -16,330 +20,86 @@ pub(crate) struct Synonym {
 #[derive(Debug)]
 pub(crate) struct TopicDefinition {
     /// The property.
-    pub definition: Definition,
+    pub definition: &'static Definition,
     /// The broker's properties for it.
     pub synonyms: &'static [Synonym],
 }
 
-macro_rules! topic {
-    ($name:literal, $kind:ident, $default:expr, $valid:expr, [$($synonym:literal $(* $factor:literal)?),*], $doc:literal) => {
-        TopicDefinition {
-            definition: Definition {
-                name: $name,
-                kind: Kind::$kind,
-                default: $default,
-                valid: $valid,
-                update: Update::ClusterWide,
-                internal: false,
-                documentation: $doc,
-            },
-            synonyms: &[$(Synonym { name: $synonym, factor: 1 $(* $factor)? }),*],
-        }
-    };
+const fn synonym(name: &'static str, factor: i64) -> Synonym {
+    Synonym { name, factor }
 }
 
-use Valid::{Any, AtLeast, Between, GzipLevel, ListOf, OneOf, ThrottledReplicas};
-
-/// The codecs of `compression.type`, in Kafka's order.
-pub(super) const COMPRESSION_TYPES: &[&str] = &["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"];
-pub(super) const CLEANUP_POLICIES: &[&str] = &["compact", "delete"];
-pub(super) const TIMESTAMP_TYPES: &[&str] = &["CreateTime", "LogAppendTime"];
-
-/// Every property of a topic, by name.
-pub(crate) static TOPIC_PROPERTIES: &[TopicDefinition] = &[
-    topic!(
-        "cleanup.policy",
-        List,
-        Some("delete"),
-        ListOf(CLEANUP_POLICIES),
-        ["log.cleanup.policy"],
-        "What becomes of old segments: `delete` discards them by age and size, `compact` keeps the newest record of each key; both may be given."
-    ),
-    topic!(
-        "compression.gzip.level",
-        Int,
-        Some("-1"),
-        GzipLevel,
-        ["compression.gzip.level"],
-        "The level at which gzip compresses when compression.type is gzip."
-    ),
-    topic!(
-        "compression.lz4.level",
-        Int,
-        Some("9"),
-        Between(1, 17),
-        ["compression.lz4.level"],
-        "The level at which lz4 compresses when compression.type is lz4."
-    ),
-    topic!(
-        "compression.type",
-        String,
-        Some("producer"),
-        OneOf(COMPRESSION_TYPES),
-        ["compression.type"],
-        "How batches are compressed on disk; `producer` keeps them as the producer sent them, `uncompressed` expands them."
-    ),
-    topic!(
-        "compression.zstd.level",
-        Int,
-        Some("3"),
-        Between(-131_072, 22),
-        ["compression.zstd.level"],
-        "The level at which zstd compresses when compression.type is zstd."
-    ),
-    topic!(
-        "delete.retention.ms",
-        Long,
-        Some("86400000"),
-        AtLeast(0),
-        ["log.cleaner.delete.retention.ms"],
-        "How long a tombstone stays readable after compaction has seen it, in milliseconds."
-    ),
-    topic!(
-        "file.delete.delay.ms",
-        Long,
-        Some("60000"),
-        AtLeast(0),
-        ["log.segment.delete.delay.ms"],
-        "How long a discarded segment's files stay on disk before they are removed, in milliseconds."
-    ),
-    topic!(
-        "flush.messages",
-        Long,
-        Some("9223372036854775807"),
-        AtLeast(1),
-        ["log.flush.interval.messages"],
-        "After how many records the log is synced to disk. With 1 no record is acknowledged before it is on disk."
-    ),
-    topic!(
-        "flush.ms",
-        Long,
-        Some("9223372036854775807"),
-        AtLeast(0),
-        ["log.flush.interval.ms", "log.flush.scheduler.interval.ms"],
-        "After how many milliseconds the log is synced to disk."
-    ),
-    topic!(
-        "follower.replication.throttled.replicas",
-        List,
-        Some(""),
-        ThrottledReplicas,
-        [],
-        "Replicas whose copying would be throttled on the follower's side; kept and shown, without effect in a cluster of one."
-    ),
-    topic!(
-        "index.interval.bytes",
-        Int,
-        Some("4096"),
-        AtLeast(0),
-        ["log.index.interval.bytes"],
-        "After how many bytes of records the offset index gets another entry."
-    ),
-    topic!(
-        "leader.replication.throttled.replicas",
-        List,
-        Some(""),
-        ThrottledReplicas,
-        [],
-        "Replicas whose copying would be throttled on the leader's side; kept and shown, without effect in a cluster of one."
-    ),
-    topic!(
-        "local.retention.bytes",
-        Long,
-        Some("-2"),
-        AtLeast(-2),
-        ["log.local.retention.bytes"],
-        "How much would be kept locally of what is in remote storage; kept and shown, without effect: there is none."
-    ),
-    topic!(
-        "local.retention.ms",
-        Long,
-        Some("-2"),
-        AtLeast(-2),
-        ["log.local.retention.ms"],
-        "For how long records in remote storage would be kept locally as well; kept and shown, without effect: there is none."
-    ),
-    topic!(
-        "max.compaction.lag.ms",
-        Long,
-        Some("9223372036854775807"),
-        AtLeast(1),
-        ["log.cleaner.max.compaction.lag.ms"],
-        "How long a record may stay out of reach of compaction at most, in milliseconds."
-    ),
-    topic!(
-        "max.message.bytes",
-        Int,
-        Some("1048588"),
-        AtLeast(0),
-        ["message.max.bytes"],
-        "The largest record batch that is accepted, in bytes as sent (after compression)."
-    ),
-    topic!(
-        "message.timestamp.after.max.ms",
-        Long,
-        Some("3600000"),
-        AtLeast(0),
-        ["log.message.timestamp.after.max.ms"],
-        "How far a record's timestamp may lie ahead of the broker's clock, in milliseconds."
-    ),
-    topic!(
-        "message.timestamp.before.max.ms",
-        Long,
-        Some("9223372036854775807"),
-        AtLeast(0),
-        ["log.message.timestamp.before.max.ms"],
-        "How far a record's timestamp may lie behind the broker's clock, in milliseconds."
-    ),
-    topic!(
-        "message.timestamp.type",
-        String,
-        Some("CreateTime"),
-        OneOf(TIMESTAMP_TYPES),
-        ["log.message.timestamp.type"],
-        "Whether a record keeps the producer's timestamp or gets the time at which it was appended."
-    ),
-    topic!(
-        "min.cleanable.dirty.ratio",
-        Double,
-        Some("0.5"),
-        Between(0, 1),
-        ["log.cleaner.min.cleanable.ratio"],
-        "How much of the log, as a share, must be uncompacted before compaction runs."
-    ),
-    topic!(
-        "min.compaction.lag.ms",
-        Long,
-        Some("0"),
-        AtLeast(0),
-        ["log.cleaner.min.compaction.lag.ms"],
-        "How long a record stays safe from compaction, in milliseconds."
-    ),
-    topic!(
-        "min.insync.replicas",
-        Int,
-        Some("1"),
-        AtLeast(1),
-        ["min.insync.replicas"],
-        "How many replicas must be in sync for a produce request with acks=all."
-    ),
-    topic!(
-        "preallocate",
-        Boolean,
-        Some("false"),
-        Any,
-        ["log.preallocate"],
-        "Whether a new segment's file is made at its full size; kept and shown, without effect here."
-    ),
-    topic!(
-        "remote.log.copy.disable",
-        Boolean,
-        Some("false"),
-        Any,
-        [],
-        "Whether copying to remote storage would stop; kept and shown, without effect: there is none."
-    ),
-    topic!(
-        "remote.log.delete.on.disable",
-        Boolean,
-        Some("false"),
-        Any,
-        [],
-        "Whether records in remote storage would be deleted when it is switched off; kept and shown, without effect: there is none."
-    ),
-    topic!(
-        "remote.storage.enable",
-        Boolean,
-        Some("false"),
-        Any,
-        [],
-        "Whether old segments go to remote storage. There is none, so it cannot be true."
-    ),
-    topic!(
-        "retention.bytes",
-        Long,
-        Some("-1"),
-        Any,
-        ["log.retention.bytes"],
-        "Above which size of a partition its oldest segments are discarded; -1 for never."
-    ),
-    topic!(
-        "retention.ms",
-        Long,
-        Some("604800000"),
-        AtLeast(-1),
-        [
-            "log.retention.ms",
-            "log.retention.minutes" * 60_000,
-            "log.retention.hours" * 3_600_000
-        ],
-        "After how many milliseconds a segment is discarded; -1 for never."
-    ),
-    topic!(
-        "segment.bytes",
-        Int,
-        Some("1073741824"),
-        AtLeast(1_048_576),
-        ["log.segment.bytes"],
-        "At which size a segment is closed and the next one begun."
-    ),
-    topic!(
-        "segment.index.bytes",
-        Int,
-        Some("10485760"),
-        AtLeast(4),
-        ["log.index.size.max.bytes"],
-        "How large a segment's offset index may become before the next segment is begun."
-    ),
-    topic!(
-        "segment.jitter.ms",
-        Long,
-        Some("0"),
-        AtLeast(0),
-        ["log.roll.jitter.ms", "log.roll.jitter.hours" * 3_600_000],
-        "By how much at most segment.ms is shortened at random, so that segments do not all close at once."
-    ),
-    topic!(
-        "segment.ms",
-        Long,
-        Some("604800000"),
-        AtLeast(1),
-        ["log.roll.ms", "log.roll.hours" * 3_600_000],
-        "After how many milliseconds a segment is closed even though it is not full."
-    ),
-    topic!(
-        "unclean.leader.election.enable",
-        Boolean,
-        Some("false"),
-        Any,
-        ["unclean.leader.election.enable"],
-        "Whether a replica out of sync may lead; kept and shown, without effect in a cluster of one."
-    ),
+/// The broker's properties of each topic property that has any.
+#[rustfmt::skip]
+static SYNONYMS: &[(&str, &[Synonym])] = &[
+    ("cleanup.policy", &[synonym("log.cleanup.policy", 1)]),
+    ("compression.gzip.level", &[synonym("compression.gzip.level", 1)]),
+    ("compression.lz4.level", &[synonym("compression.lz4.level", 1)]),
+    ("compression.type", &[synonym("compression.type", 1)]),
+    ("compression.zstd.level", &[synonym("compression.zstd.level", 1)]),
+    ("delete.retention.ms", &[synonym("log.cleaner.delete.retention.ms", 1)]),
+    ("file.delete.delay.ms", &[synonym("log.segment.delete.delay.ms", 1)]),
+    ("flush.messages", &[synonym("log.flush.interval.messages", 1)]),
+    ("flush.ms", &[synonym("log.flush.interval.ms", 1), synonym("log.flush.scheduler.interval.ms", 1)]),
+    ("index.interval.bytes", &[synonym("log.index.interval.bytes", 1)]),
+    ("local.retention.bytes", &[synonym("log.local.retention.bytes", 1)]),
+    ("local.retention.ms", &[synonym("log.local.retention.ms", 1)]),
+    ("max.compaction.lag.ms", &[synonym("log.cleaner.max.compaction.lag.ms", 1)]),
+    ("max.message.bytes", &[synonym("message.max.bytes", 1)]),
+    ("message.timestamp.after.max.ms", &[synonym("log.message.timestamp.after.max.ms", 1)]),
+    ("message.timestamp.before.max.ms", &[synonym("log.message.timestamp.before.max.ms", 1)]),
+    ("message.timestamp.type", &[synonym("log.message.timestamp.type", 1)]),
+    ("min.cleanable.dirty.ratio", &[synonym("log.cleaner.min.cleanable.ratio", 1)]),
+    ("min.compaction.lag.ms", &[synonym("log.cleaner.min.compaction.lag.ms", 1)]),
+    ("min.insync.replicas", &[synonym("min.insync.replicas", 1)]),
+    ("preallocate", &[synonym("log.preallocate", 1)]),
+    ("retention.bytes", &[synonym("log.retention.bytes", 1)]),
+    ("retention.ms", &[synonym("log.retention.ms", 1), synonym("log.retention.minutes", 60_000), synonym("log.retention.hours", 3_600_000)]),
+    ("segment.bytes", &[synonym("log.segment.bytes", 1)]),
+    ("segment.index.bytes", &[synonym("log.index.size.max.bytes", 1)]),
+    ("segment.jitter.ms", &[synonym("log.roll.jitter.ms", 1), synonym("log.roll.jitter.hours", 3_600_000)]),
+    ("segment.ms", &[synonym("log.roll.ms", 1), synonym("log.roll.hours", 3_600_000)]),
+    ("unclean.leader.election.enable", &[synonym("unclean.leader.election.enable", 1)]),
 ];
 
-/// The one internal property of Kafka's topics: a segment size below the documented minimum, for tests.
-static INTERNAL_SEGMENT_BYTES: TopicDefinition = TopicDefinition {
-    definition: Definition {
-        name: "internal.segment.bytes",
-        kind: Kind::Int,
-        default: None,
-        valid: Any,
-        update: Update::ClusterWide,
-        internal: true,
-        documentation: "A segment size without a minimum, for tests.",
-    },
-    synonyms: &[],
-};
+/// Kept and shown, and nothing else: there are no other replicas here, no remote storage, and no files of full size.
+static WITHOUT_EFFECT: &[&str] = &[
+    "follower.replication.throttled.replicas",
+    "leader.replication.throttled.replicas",
+    "local.retention.bytes",
+    "local.retention.ms",
+    "preallocate",
+    "remote.log.copy.disable",
+    "remote.log.delete.on.disable",
+    "remote.storage.enable",
+    "unclean.leader.election.enable",
+];
+
+/// Every property of a topic, by name; also the internal one, a segment size below the documented minimum for tests.
+pub(crate) static TOPIC_PROPERTIES: LazyLock<Vec<TopicDefinition>> = LazyLock::new(|| {
+    let topic = |definition: &'static Definition| TopicDefinition {
+        definition,
+        synonyms: SYNONYMS
+            .iter()
+            .find(|(name, _)| *name == definition.name)
+            .map_or(&[], |(_, synonyms)| *synonyms),
+    };
+    TOPIC.iter().map(topic).collect()
+});
 
 /// A topic property by name.
 pub(crate) fn topic_property(name: &str) -> Option<&'static TopicDefinition> {
-    if name == INTERNAL_SEGMENT_BYTES.definition.name {
-        return Some(&INTERNAL_SEGMENT_BYTES);
-    }
     TOPIC_PROPERTIES
         .binary_search_by_key(&name, |topic| topic.definition.name)
         .ok()
         .map(|at| &TOPIC_PROPERTIES[at])
+}
+
+/// Warns of a topic property that changes nothing.
+pub(crate) fn warn_of_topic_property(topic: &str, name: &str) {
+    if WITHOUT_EFFECT.binary_search(&name).is_ok() {
+        tracing::warn!(topic, "property {name} is kept, but has no effect in this broker");
+    }
 }
 
 /// The order in which Apache Kafka defines topic properties, and so checks them.
@@ -388,4 +148,25 @@ pub(crate) fn check_topic_overrides(overrides: &Values) -> Result<(), ConfigErro
         topic.definition.check(value)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_topic_properties_is_said_of_ones_that_there_are() {
+        assert!(WITHOUT_EFFECT.windows(2).all(|pair| pair[0] < pair[1]));
+        let synonyms = SYNONYMS.iter().map(|(name, _)| name);
+        for name in WITHOUT_EFFECT.iter().chain(DEFINED).chain(synonyms) {
+            assert!(topic_property(name).is_some(), "{name}");
+        }
+        assert_eq!(
+            SYNONYMS.len(),
+            TOPIC_PROPERTIES
+                .iter()
+                .filter(|topic| !topic.synonyms.is_empty())
+                .count()
+        );
+    }
 }

@@ -1,9 +1,12 @@
 //! The broker's properties that were changed while it ran, and its identity.
 //!
-//! Tree `configs` has two records: `broker/<node id>` for this broker and `broker/` for the cluster's defaults, each an
-//! object of text by property name. Tree `broker` has the cluster's id, and whether the last stop was clean. A topic's own
+//! Tree `configs` has two records for the broker, `broker/<node id>` for itself and `broker/` for the cluster's defaults, and
+//! one for each subscription to clients' metrics; each is an object of text by property name. Tree `broker` has the cluster's id, and whether the last stop was clean. A topic's own
 //! properties are in its record ([`super::topics`]).
 
+use std::collections::BTreeMap;
+
+use parking_lot::RwLock;
 use uuid::Uuid;
 
 use super::store::{Store, StoreError, Tree};
@@ -53,6 +56,57 @@ impl Configs {
     pub(crate) fn put(&self, of_broker: bool, values: &Values) -> Result<(), StoreError> {
         let value = serde_json::to_vec(values).unwrap_or_default();
         self.tree.put(self.key(of_broker).as_bytes(), &value)
+    }
+}
+
+/// The subscriptions to clients' metrics, each a record `client-metrics/<name>` of tree `configs`.
+#[derive(Debug)]
+pub(crate) struct ClientMetrics {
+    tree: Tree,
+    all: RwLock<BTreeMap<String, Values>>,
+}
+
+impl ClientMetrics {
+    const PREFIX: &str = "client-metrics/";
+
+    /// Reads them.
+    pub(crate) fn open(store: &Store) -> Result<Self, StoreError> {
+        let tree = store.tree("configs")?;
+        let mut all = BTreeMap::new();
+        for record in tree.scan_prefix(Self::PREFIX.as_bytes()) {
+            let (key, value) = record?;
+            let name = String::from_utf8_lossy(&key[Self::PREFIX.len()..]).into_owned();
+            all.insert(name, serde_json::from_slice(&value).unwrap_or_default());
+        }
+        Ok(Self {
+            tree,
+            all: RwLock::new(all),
+        })
+    }
+
+    /// What is set for one; nothing where there is none.
+    pub(crate) fn get(&self, name: &str) -> Values {
+        self.all.read().get(name).cloned().unwrap_or_default()
+    }
+
+    /// The names of all.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.all.read().keys().cloned().collect()
+    }
+
+    /// Replaces what is set for one; with nothing set there is none any more. Durable after the next flush.
+    pub(crate) fn put(&self, name: &str, values: Values) -> Result<(), StoreError> {
+        let key = [Self::PREFIX, name].concat();
+        let mut all = self.all.write();
+        if values.is_empty() {
+            self.tree.remove(key.as_bytes())?;
+            all.remove(name);
+        } else {
+            let value = serde_json::to_vec(&values).unwrap_or_default();
+            self.tree.put(key.as_bytes(), &value)?;
+            all.insert(name.to_owned(), values);
+        }
+        Ok(())
     }
 }
 
@@ -132,6 +186,17 @@ mod tests {
         assert_eq!(base64_url(&[0; 16]), "AAAAAAAAAAAAAAAAAAAAAA");
         assert_eq!(base64_url(&[255; 16]), "_____________________w");
         assert_eq!(base64_url(&Uuid::from_u128(1).into_bytes()), "AAAAAAAAAAAAAAAAAAAAAQ");
+    }
+
+    #[test]
+    fn subscriptions_are_there_after_a_restart_until_nothing_is_set() {
+        let store = Store::in_memory();
+        let set = Values::from([("metrics".to_owned(), "org.a".to_owned())]);
+        ClientMetrics::open(&store).unwrap().put("m", set.clone()).unwrap();
+        let again = ClientMetrics::open(&store).unwrap();
+        assert_eq!((again.names(), again.get("m")), (vec!["m".to_owned()], set));
+        again.put("m", Values::new()).unwrap();
+        assert_eq!(ClientMetrics::open(&store).unwrap().names(), [""; 0]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::both::Both;
+use crate::both::{Answers, Both};
 use crate::run::{Case, case};
 
 const TOPIC: &str = "described";
@@ -19,8 +19,36 @@ fn describes(name: &'static str, resources: Value, fields: Value) -> Case {
         run.once(TOPIC, prepare)?;
         let mut request = fields.clone();
         request["Resources"] = resources.clone();
-        run.ask(request).map(drop)
+        let version = run.version();
+        let Answers { mut ours, mut theirs } = run.both().ask("DescribeConfigs", version, &request)?;
+        plain(&mut ours);
+        plain(&mut theirs);
+        run.judge("DescribeConfigs", Answers { ours, theirs });
+        Ok(())
     })
+}
+
+/// An answer without what is each broker's own: its addresses and its directory.
+fn plain(answer: &mut Value) {
+    match answer {
+        Value::Object(fields) if fields.get("Name").is_some_and(|name| name == "log.dirs") => {
+            if let Some(value) = fields.get_mut("Value").filter(|value| value.is_string()) {
+                *value = json!("(a directory)");
+            }
+            fields.values_mut().for_each(plain);
+        }
+        Value::Object(fields) => fields.values_mut().for_each(plain),
+        Value::Array(elements) => elements.iter_mut().for_each(plain),
+        Value::String(text) => {
+            let mut parts = text.split("127.0.0.1:");
+            let first = parts.next().unwrap_or_default().to_owned();
+            let plain = parts.fold(first, |plain, part| {
+                plain + "(an address)" + part.trim_start_matches(|char: char| char.is_ascii_digit())
+            });
+            *text = plain;
+        }
+        _ => {}
+    }
 }
 
 fn resource(kind: i8, name: &str, keys: Value) -> Value {
