@@ -7,6 +7,7 @@ pub mod clock;
 mod config;
 pub mod coordinator;
 mod error;
+mod hash_order;
 pub mod log;
 pub mod metadata;
 mod rebuild;

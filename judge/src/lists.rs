@@ -128,6 +128,36 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
 /// What has no order.
 pub const UNORDERED: &[Unordered] = &[
     Unordered {
+        api: "ElectLeaders",
+        path: "ReplicaElectionResults[]",
+        by: &["Topic"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "ElectLeaders",
+        path: "ReplicaElectionResults[].PartitionResult[]",
+        by: &["PartitionId"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "ListConfigResources",
+        path: "ConfigResources[]",
+        by: &["ResourceType", "ResourceName"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "DescribeProducers",
+        path: "Topics[].Partitions[].ActiveProducers[]",
+        by: &["ProducerId"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "DescribeUserScramCredentials",
+        path: "Results[]",
+        by: &["User"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
         api: "CreatePartitions",
         path: "Results[]",
         by: &["Name"],

@@ -25,7 +25,7 @@ struct Arguments {
 enum Command {
     /// Ask both the same, in every version, and print where the answers differ
     Requests {
-        /// Only APIs whose name contains this
+        /// Only APIs whose name contains this; several with commas between them
         #[arg(long, default_value = "")]
         api: String,
         /// Only cases whose name contains this

@@ -182,6 +182,48 @@ impl Run<'_> {
         Ok(self.judge(api, answers))
     }
 
+    /// As [`Self::ask`] where the answer also lists what other cases made: of its array `list`, the elements count whose
+    /// field `by` is one of `own`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ask_own(&mut self, request: &Value, list: &str, by: &str, own: &[&str]) -> Result<Answers, Stop> {
+        let (api, version) = (self.api, self.version);
+        let mut answers = self.both.ask(api, version, request)?;
+        for answer in [&mut answers.ours, &mut answers.theirs] {
+            if let Some(elements) = answer[list].as_array_mut() {
+                elements.retain(|element| element[by].as_str().is_some_and(|name| own.contains(&name)));
+            }
+        }
+        Ok(self.judge(api, answers))
+    }
+
+    /// Whether both answer a body, close the connection, or take it without an answer; what is answered does not count.
+    /// The body is that of a request of defaults, changed.
+    ///
+    /// # Errors
+    /// A connection breaks.
+    pub fn ask_spoilt(&mut self, spoil: impl Fn(&mut Vec<u8>)) -> Outcome {
+        let (api, version) = (self.api, self.version);
+        let (ours, theirs) = self.both.each(|_, client| {
+            let mut body = client.encode(api, version, &Value::Null)?;
+            spoil(&mut body);
+            Ok(client.ask_body_quietly(api, version, &body)?)
+        })?;
+        let kind = |answer: Answer| match answer {
+            Answer::Message(_) => "(an answer)".into(),
+            other => other.into_value(),
+        };
+        self.judge(
+            api,
+            Answers {
+                ours: kind(ours),
+                theirs: kind(theirs),
+            },
+        );
+        Ok(())
+    }
+
     /// As [`Self::ask`], where each is asked something of its own (the id of a session that it gave).
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! AlterPartitionReassignments (key 45), versions 0–1: a partition can only be where it is.
 //!
 //! To put it on this broker is done at once; any other place is refused as Kafka refuses a broker that it does not know; and
-//! there is never a move to cancel. Version 1 may forbid to change the number of replicas, which cannot change here.
+//! there is never a move to cancel. A time-out that leaves no time is over at once. Version 1 may forbid to change the number of replicas, which cannot change here.
 
 use kafka_protocol::messages::alter_partition_reassignments_request::ReassignablePartition;
 use kafka_protocol::messages::alter_partition_reassignments_response::{
@@ -19,10 +19,20 @@ pub(crate) async fn handle(
     _version: i16,
     request: AlterPartitionReassignmentsRequest,
 ) -> Result<AlterPartitionReassignmentsResponse, Disconnect> {
+    let response = AlterPartitionReassignmentsResponse::default()
+        .with_allow_replication_factor_change(request.allow_replication_factor_change);
+    if request.topics.is_empty() {
+        return Ok(response);
+    }
+    let timed_out = (request.timeout_ms <= 0).then(|| ApiError::silent(ResponseError::RequestTimedOut));
     let responses = request.topics.iter().map(|topic| {
         let partitions = topic.partitions.iter().map(|partition| {
             let response = ReassignablePartitionResponse::default().with_partition_index(partition.partition_index);
-            match reassign(ctx, &topic.name, partition) {
+            let outcome = match &timed_out {
+                Some(error) => Err(error.clone()),
+                None => reassign(ctx, &topic.name, partition),
+            };
+            match outcome {
                 Ok(()) => response.with_error_message(None),
                 Err(error) => response.with_error_code(error.code()).with_error_message(error.message),
             }
@@ -31,8 +41,8 @@ pub(crate) async fn handle(
             .with_name(topic.name.clone())
             .with_partitions(partitions.collect())
     });
-    Ok(AlterPartitionReassignmentsResponse::default()
-        .with_allow_replication_factor_change(request.allow_replication_factor_change)
+    Ok(response
+        .with_error_code(timed_out.as_ref().map_or(0, ApiError::code))
         .with_error_message(None)
         .with_responses(responses.collect()))
 }
@@ -47,9 +57,6 @@ fn reassign(ctx: &RequestContext, topic: &str, asked: &ReassignablePartition) ->
     }
     match &asked.replicas {
         Some(replicas) => check_replicas(ctx, replicas, None),
-        None => Err(ApiError::new(
-            ResponseError::NoReassignmentInProgress,
-            "No partition reassignment is in progress.",
-        )),
+        None => Err(ApiError::silent(ResponseError::NoReassignmentInProgress)),
     }
 }

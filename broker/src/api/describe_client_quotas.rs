@@ -22,7 +22,7 @@ pub(crate) async fn handle(
 ) -> Result<DescribeClientQuotasResponse, Disconnect> {
     let response = DescribeClientQuotasResponse::default();
     Ok(match check(&request.components) {
-        Ok(()) => response.with_error_message(None).with_entries(Some(Vec::new())),
+        Ok(()) => response.with_entries(Some(Vec::new())),
         Err(error) => response
             .with_error_code(error.code())
             .with_error_message(error.message)

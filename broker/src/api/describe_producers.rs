@@ -20,11 +20,11 @@ pub(crate) async fn handle(
                 .broker
                 .topics
                 .get(&asked.name)
-                .ok_or(ResponseError::UnknownTopicOrPartition),
-            Err(_) => Err(ResponseError::InvalidTopicException),
+                .ok_or_else(|| ApiError::plain(ResponseError::UnknownTopicOrPartition)),
+            Err(reason) => Err(ApiError::new(ResponseError::InvalidTopicException, reason)),
         };
         let partitions = asked.partition_indexes.iter();
-        let partitions = partitions.map(|index| describe(topic.as_deref().map_err(|error| *error), *index));
+        let partitions = partitions.map(|index| describe(topic.as_deref().map_err(ApiError::clone), *index));
         TopicResponse::default()
             .with_partitions(partitions.collect())
             .with_name(asked.name.clone())
@@ -32,17 +32,16 @@ pub(crate) async fn handle(
     Ok(DescribeProducersResponse::default().with_topics(topics.collect()))
 }
 
-fn describe(topic: Result<&Topic, ResponseError>, index: i32) -> PartitionResponse {
+fn describe(topic: Result<&Topic, ApiError>, index: i32) -> PartitionResponse {
     let response = PartitionResponse::default().with_partition_index(index);
-    let partition = topic.and_then(|topic| topic.partition(index).ok_or(ResponseError::UnknownTopicOrPartition));
+    // Of a topic that is there Kafka names the error alone.
+    let unknown = || ApiError::silent(ResponseError::UnknownTopicOrPartition);
+    let partition = topic.and_then(|topic| topic.partition(index).ok_or_else(unknown));
     match partition {
         Ok(partition) => response
             .with_error_message(None)
             .with_active_producers(partition.log.producers().into_iter().map(show).collect()),
-        Err(error) => {
-            let error = ApiError::plain(error);
-            response.with_error_code(error.code()).with_error_message(error.message)
-        }
+        Err(error) => response.with_error_code(error.code()).with_error_message(error.message),
     }
 }
 

@@ -40,7 +40,5 @@ pub(crate) async fn handle(
                 .with_error_message(error.message),
         );
     }
-    Ok(DescribeUserScramCredentialsResponse::default()
-        .with_error_message(None)
-        .with_results(results))
+    Ok(DescribeUserScramCredentialsResponse::default().with_results(results))
 }

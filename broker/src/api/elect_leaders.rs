@@ -2,6 +2,8 @@
 //!
 //! So the answer is ELECTION_NOT_NEEDED for each partition that is named, and nothing where all are meant. Version 1 added
 //! the kind of election, preferred or unclean.
+//!
+//! A time-out that leaves no time is over at once, as at Kafka's controller, before anything else is looked at.
 
 use kafka_protocol::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use kafka_protocol::messages::{ElectLeadersRequest, ElectLeadersResponse, TopicName};
@@ -15,10 +17,13 @@ const UNCLEAN: i8 = 1;
 /// Says for each partition that it has its leader.
 pub(crate) async fn handle(
     ctx: &RequestContext,
-    _version: i16,
+    version: i16,
     request: ElectLeadersRequest,
 ) -> Result<ElectLeadersResponse, Disconnect> {
     let topics = &ctx.broker.topics;
+    if request.timeout_ms <= 0 && request.topic_partitions.as_ref().is_none_or(|asked| !asked.is_empty()) {
+        return Ok(timed_out(request, version));
+    }
     let refused = match request.election_type {
         PREFERRED | UNCLEAN => None,
         other => Some(ApiError::new(
@@ -63,6 +68,26 @@ pub(crate) async fn handle(
         })
         .collect();
     Ok(response)
+}
+
+fn timed_out(request: ElectLeadersRequest, version: i16) -> ElectLeadersResponse {
+    let code = ResponseError::RequestTimedOut.code();
+    let result = |index: i32| {
+        PartitionResult::default()
+            .with_partition_id(index)
+            .with_error_code(code)
+            .with_error_message(None)
+    };
+    let asked = request.topic_partitions.unwrap_or_default().into_iter();
+    let results = asked.map(|asked| {
+        ReplicaElectionResult::default()
+            .with_topic(asked.topic)
+            .with_partition_result(asked.partitions.into_iter().map(result).collect())
+    });
+    ElectLeadersResponse::default()
+        // Version 0 has no error of its own.
+        .with_error_code(if version >= 1 { code } else { 0 })
+        .with_replica_election_results(results.collect())
 }
 
 fn unknown(reason: String) -> ApiError {

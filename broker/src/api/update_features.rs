@@ -1,7 +1,8 @@
 //! UpdateFeatures (key 57), versions 0–2: a feature's level can be asked to be what it is.
 //!
 //! What this broker does is what its build does, so no level ever changes. What Kafka refuses is refused in its words; a
-//! change that Kafka would make is refused in ours. One update that fails fails all. Versions 0 and 1 answer for each
+//! change that Kafka would make is refused in ours. One update that fails fails all: which of several is the first is a matter
+//! of Java's hash table. Versions 0 and 1 answer for each
 //! feature when all is well, version 2 does not; version 1 added kinds of downgrades and trying without doing.
 
 use kafka_protocol::messages::update_features_request::FeatureUpdateKey;
@@ -12,6 +13,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::api_versions::{FEATURES, Feature};
 use super::{Disconnect, RequestContext};
 use crate::error::{ApiError, ResponseError};
+use crate::hash_order::place;
 
 const UPGRADE: i8 = 1;
 const SAFE_DOWNGRADE: i8 = 2;
@@ -26,9 +28,11 @@ pub(crate) async fn handle(
     version: i16,
     request: UpdateFeaturesRequest,
 ) -> Result<UpdateFeaturesResponse, Disconnect> {
-    let refused = request
-        .feature_updates
-        .iter()
+    let mut updates: Vec<&FeatureUpdateKey> = request.feature_updates.iter().collect();
+    let count = updates.len();
+    updates.sort_by_key(|update| place(&update.feature, count));
+    let refused = updates
+        .into_iter()
         .find_map(|update| check(update, version, ctx.broker.node_id).err());
     let response = UpdateFeaturesResponse::default();
     if let Some(reason) = refused {

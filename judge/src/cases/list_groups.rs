@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::group::{committed, consuming, stable};
-use crate::both::Answers;
 use crate::run::{Case, Outcome, Run, case};
 
 fn listed(name: &'static str, filter: Value) -> Case {
@@ -13,20 +12,8 @@ fn listed(name: &'static str, filter: Value) -> Case {
 fn listing(run: &mut Run<'_>, filter: &Value) -> Outcome {
     let topic = run.topic(1)?;
     let made = [stable(run)?.group, committed(run, &topic)?, consuming(run, 1)?.0];
-    let version = run.version();
-    let answers = run.both().ask("ListGroups", version, filter)?;
-    let own = |mut answer: Value| {
-        if let Some(groups) = answer["Groups"].as_array_mut() {
-            groups.retain(|group| made.iter().any(|made| group["GroupId"] == made.as_str()));
-        }
-        answer
-    };
-    let own = Answers {
-        ours: own(answers.ours),
-        theirs: own(answers.theirs),
-    };
-    run.judge("ListGroups", own);
-    Ok(())
+    let made = made.each_ref().map(String::as_str);
+    run.ask_own(filter, "Groups", "GroupId", &made).map(drop)
 }
 
 pub(super) fn cases() -> Vec<Case> {

@@ -15,7 +15,6 @@ mod join;
 mod leave;
 mod sync;
 mod timers;
-mod vote;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +25,7 @@ use kafka_protocol::messages::join_group_response::JoinGroupResponseMember;
 use kafka_protocol::protocol::StrBytes;
 
 use super::{GroupConfig, GroupError, Outcome, embedded};
+use crate::hash_order::place;
 use draft::Draft;
 
 pub(crate) use draft::refusal;
@@ -293,7 +293,7 @@ impl ClassicGroup {
         let names = votes.len();
         votes
             .into_iter()
-            .max_by_key(|(name, count)| (*count, Reverse(vote::place(name, names))))
+            .max_by_key(|(name, count)| (*count, Reverse(place(name, names))))
             .map(|(name, _)| name.clone())
     }
 

@@ -1,11 +1,10 @@
-//! How Apache Kafka settles a vote that ends in a tie: it takes the name that comes first in Java's `HashMap`.
+//! The order in which Apache Kafka comes to what it keeps in Java's `HashMap`.
 //!
-//! That order is a function of the names and their number alone, so a group gets the same protocol from both brokers.
-
-use kafka_protocol::protocol::StrBytes;
+//! Where that order decides what a client is told (which of several refusals, which protocol of a tie), it is a function of
+//! the names and their number alone, so the same answer can be given here.
 
 /// The place of `name` in the iteration of a `HashMap` with `count` names, as far as names do not collide.
-pub(super) fn place(name: &StrBytes, count: usize) -> u32 {
+pub(crate) fn place(name: &str, count: usize) -> u32 {
     let hash = name
         .encode_utf16()
         .fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
@@ -22,7 +21,7 @@ mod tests {
 
     #[test]
     fn names_come_in_javas_order() {
-        let place = |name| place(&StrBytes::from_static_str(name), 2);
+        let place = |name| place(name, 2);
         // "range".hashCode() is 108280125.
         assert_eq!(place("range"), (108_280_125 ^ 108_280_125 >> 16) & 15);
         assert_eq!(place("a"), 1);
