@@ -5,6 +5,7 @@
 mod bench;
 mod configs;
 mod deploy;
+mod hostile;
 mod kafka_libs;
 mod shapes;
 
@@ -37,6 +38,10 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Send the broker a million hostile frames, or more, or those of a seed again
+    Hostile(hostile::HostileOptions),
+    /// Perform histories under faults, and judge them
+    Histories(hostile::HistoriesOptions),
     /// Fetch Apache Kafka's jars by Maven into the cache, and print their directory
     KafkaLibs,
     /// Start Apache Kafka as the tests do, until Ctrl-C
@@ -54,6 +59,8 @@ fn main() -> ExitCode {
         Task::Docs => docs(),
         Task::Bench(options) => bench::run(&options),
         Task::Deploy { check } => deploy::run(check),
+        Task::Hostile(options) => hostile::hostile(&options),
+        Task::Histories(options) => hostile::histories(&options),
         Task::KafkaLibs => kafka_libs::run(),
         Task::Kafka { arguments } => judge("kafka", &arguments),
     };

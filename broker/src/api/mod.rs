@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::BrokerState;
 use crate::log::FileChunk;
+use crate::wire::guard;
 
 mod alter_configs;
 mod alter_partition_reassignments;
@@ -118,7 +119,14 @@ impl Reply {
     /// Encodes `response` as a frame that answers the request in `ctx`.
     pub(crate) fn message<R: Encodable>(ctx: &RequestContext, version: i16, response: &R) -> Result<Self, Disconnect> {
         let mut frame = start_frame(ctx, version, 256);
+        let body_at = frame.len();
         response.encode(&mut frame, version)?;
+        // An error's message may quote the client, and the encoder does not ask how long a string became. Where one can be
+        // too long, no client could read the answer.
+        if frame.len() - body_at > guard::STRING_LEN_MAX {
+            guard::check_response(ctx.api_key, version, &frame[body_at..])
+                .map_err(|error| Disconnect(format!("the answer cannot be written: {error}")))?;
+        }
         finish_frame(&mut frame, 0)?;
         Ok(Self::Frame(frame))
     }

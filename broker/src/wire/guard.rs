@@ -20,7 +20,7 @@ use super::varint;
 pub const ELEMENTS_MAX: usize = 1 << 17;
 
 /// Apache Kafka takes no longer string, whatever its length field could say.
-const STRING_LEN_MAX: usize = i16::MAX as usize;
+pub(crate) const STRING_LEN_MAX: usize = i16::MAX as usize;
 
 /// Where a message is malformed, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +90,9 @@ pub enum Reason {
     /// A known tagged field that this version has not.
     #[error("tag {0} is not in this version")]
     TagNotInVersion(u32),
+    /// More than the message.
+    #[error("{0} bytes follow it")]
+    Beyond(usize),
 }
 
 /// The header of a request.
@@ -166,6 +169,23 @@ pub fn check(message: &Message, version: i16, bytes: &[u8]) -> Result<usize, Mal
     let mut walk = Walk::new(message.name, version, message.flexible.contains(version), bytes);
     walk.fields(message.fields)?;
     Ok(walk.at)
+}
+
+/// Checks that `bytes` are this version of a response and nothing more, however many elements it has.
+///
+/// Of our own answers: what a client said can stand in one, and be longer there than any string may be.
+pub fn check_response(api_key: i16, version: i16, bytes: &[u8]) -> Result<(), Malformed> {
+    let flexible = |message: &Message| message.flexible.contains(version);
+    let Some(message) = shapes::response(api_key) else {
+        return Err(Walk::new("response", version, false, bytes).fails(Reason::UnknownApiKey(api_key)));
+    };
+    let mut walk = Walk::new(message.name, version, flexible(message), bytes);
+    walk.budget = usize::MAX;
+    walk.fields(message.fields)?;
+    match walk.remaining() {
+        0 => Ok(()),
+        left => Err(walk.fails(Reason::Beyond(left))),
+    }
 }
 
 struct Walk<'a> {

@@ -11,6 +11,8 @@ mod full_disk;
 mod groups;
 mod groups_next;
 mod groups_wire;
+mod histories;
+mod hostile;
 mod kills;
 mod model;
 mod one_node;

@@ -1,7 +1,5 @@
 //! Hostile and broken peers against a running broker: each gets an answer or a closed connection, the others notice
-//! nothing, and the broker's memory stays as it is.
-//!
-//! `TICKERTAPE_SEED` repeats a run, `TICKERTAPE_ROUNDS` makes it longer: a round is one frame for each API and version.
+//! nothing, and the broker's memory stays as it is. Single cases, each named; [`crate::hostile`] sends a million at random.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -13,56 +11,15 @@ use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, MetadataRequest, TopicName,
 };
-use rand::Rng;
-use rand_chacha::ChaCha8Rng;
-use tickertape_broker::wire::batch::Batches;
-use tickertape_broker::wire::build::BatchBuilder;
-use tickertape_broker::wire::shapes;
 
-use crate::support::calls::{Topic, latest};
-use crate::support::client::{Client, frame, frame_of};
-use crate::support::generate::{self, Made};
+use crate::hostile::witness::Witness;
+use crate::support::calls::latest;
+use crate::support::client::{frame, frame_of};
 use crate::support::process::Process;
-use crate::support::seed::seeded;
 
 /// How much the broker may have grown when all is over: its own state (groups that frames happened to make), and what
 /// the allocator keeps.
 const GROWTH_MAX_BYTES: usize = 24 << 20;
-
-/// A client that does ordinary work all the while, on one connection.
-struct Witness {
-    client: Client,
-    topic: Topic,
-    next_offset: i64,
-}
-
-impl Witness {
-    fn new(broker: &Process) -> Self {
-        let mut client = broker.connect();
-        let topic = client.create_topic("witness", 1, &[]);
-        Self {
-            client,
-            topic,
-            next_offset: 0,
-        }
-    }
-
-    fn work(&mut self) {
-        let batch = BatchBuilder::new()
-            .record(1_000, None, Some(b"still here"))
-            .build()
-            .unwrap();
-        let answer = self.client.produce(latest(ApiKey::Produce), &self.topic, 0, batch);
-        assert!(answer.error_code.is_ok(), "{answer:?}");
-        assert_eq!(answer.base_offset, self.next_offset);
-        let answer = self
-            .client
-            .fetch(latest(ApiKey::Fetch), &self.topic, 0, self.next_offset, 1 << 20);
-        let records = answer.records.unwrap_or_default();
-        assert_eq!(Batches::new(&records).count(), 1);
-        self.next_offset += 1;
-    }
-}
 
 /// Starts a broker whose limits a test can reach.
 fn start() -> (tempfile::TempDir, Process) {
@@ -84,69 +41,6 @@ fn answers(broker: &Process, pieces: &[&[u8]]) -> Vec<bytes::Bytes> {
     }
     client.finish_sending();
     std::iter::from_fn(|| client.receive_frame()).collect()
-}
-
-/// What a test does to a frame.
-fn broken(made: &Made, api_key: i16, version: i16, rng: &mut ChaCha8Rng) -> Vec<u8> {
-    let whole = |body: &[u8]| frame_of(api_key, version, 7, body);
-    match rng.random_range(0..5) {
-        // Cut within, the frame's length as it was: the rest never comes.
-        0 => {
-            let mut frame = whole(&made.bytes);
-            frame.truncate(rng.random_range(0..frame.len()));
-            frame
-        }
-        // Cut within, the frame's length made to fit.
-        1 => whole(&made.bytes[..rng.random_range(0..=made.bytes.len())]),
-        // One declared length is another.
-        2 if !made.lengths.is_empty() => {
-            let index = rng.random_range(0..made.lengths.len());
-            let values = generate::hostile_lengths(made.lengths[index]);
-            whole(&made.with_length(index, values[rng.random_range(0..values.len())]))
-        }
-        // Some bytes are others, the header's and the frame's length among them.
-        3 => {
-            let mut frame = whole(&made.bytes);
-            for _ in 0..rng.random_range(1..4) {
-                let at = rng.random_range(0..frame.len());
-                frame[at] = rng.random();
-            }
-            frame
-        }
-        _ => whole(&made.bytes),
-    }
-}
-
-#[test]
-fn broken_requests_of_every_api_and_version_harm_nobody() {
-    let mut rng = seeded();
-    let (_directory, mut broker) = start();
-    let mut witness = Witness::new(&broker);
-    let round = |rng: &mut ChaCha8Rng, witness: &mut Witness| {
-        for api in tickertape_broker::served() {
-            let shape = shapes::request(api.key).unwrap();
-            for version in api.min..=api.max {
-                let made = generate::make(shape, version, rng);
-                let bytes = broken(&made, api.key, version, rng);
-                answers(&broker, &[&bytes]);
-            }
-            witness.work();
-        }
-    };
-    // The first rounds make what every broker makes once.
-    for _ in 0..2 {
-        round(&mut rng, &mut witness);
-    }
-    let (before, _) = broker.memory();
-    let rounds = std::env::var("TICKERTAPE_ROUNDS")
-        .ok()
-        .map_or(30, |rounds| rounds.parse().unwrap());
-    for _ in 0..rounds {
-        round(&mut rng, &mut witness);
-    }
-    let (_, highest) = broker.memory();
-    assert!(highest <= before + GROWTH_MAX_BYTES, "{before} bytes grew to {highest}");
-    assert!(broker.is_running());
 }
 
 #[test]
@@ -260,6 +154,7 @@ fn topics_that_are_too_large_are_refused() {
     let mut witness = Witness::new(&broker);
     witness.work();
     let (before, _) = broker.memory();
+    let mut client = broker.connect();
     for partitions in [0, -2, i32::MIN, 10_001, 1_000_000, i32::MAX] {
         let topic = CreatableTopic::default()
             .with_name(TopicName("too-large".into()))
@@ -268,7 +163,7 @@ fn topics_that_are_too_large_are_refused() {
         let request = CreateTopicsRequest::default()
             .with_topics(vec![topic])
             .with_timeout_ms(60_000);
-        let response = witness.client.call(latest(ApiKey::CreateTopics), &request);
+        let response = client.call(latest(ApiKey::CreateTopics), &request);
         assert!(
             response.topics[0].error_code.is_err(),
             "{partitions} partitions are made"
@@ -279,7 +174,7 @@ fn topics_that_are_too_large_are_refused() {
         let request = CreatePartitionsRequest::default()
             .with_topics(vec![topic])
             .with_timeout_ms(60_000);
-        let response = witness.client.call(latest(ApiKey::CreatePartitions), &request);
+        let response = client.call(latest(ApiKey::CreatePartitions), &request);
         assert!(
             response.results[0].error_code.is_err(),
             "{partitions} partitions are made"

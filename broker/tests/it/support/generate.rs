@@ -1,4 +1,6 @@
 //! Made-up messages: bytes that follow a shape, with the places of every length that they declare.
+//!
+//! What a field says is random, unless [`Words`] know better: names of topics that are there lead further than letters.
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -16,6 +18,19 @@ pub(crate) enum Form {
     Int32,
 }
 
+/// What a length counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// Bytes of text or of anything.
+    Bytes,
+    /// Elements of an array.
+    Elements,
+    /// Tagged fields.
+    Tags,
+    /// Bytes of one tagged field.
+    Tag,
+}
+
 /// A declared length in a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Length {
@@ -25,6 +40,8 @@ pub(crate) struct Length {
     pub(crate) len: usize,
     /// How it is written.
     pub(crate) form: Form,
+    /// What it counts.
+    pub(crate) of: Of,
     /// What is written.
     pub(crate) value: i64,
 }
@@ -36,7 +53,38 @@ pub(crate) struct Made {
     pub(crate) bytes: Vec<u8>,
     /// Every length in it.
     pub(crate) lengths: Vec<Length>,
+    /// Every byte that says whether a structure is there.
+    pub(crate) presences: Vec<usize>,
 }
+
+/// What fields say. Each answer may be `None`: anything at all.
+pub(crate) trait Words {
+    /// A text, or an element of an array of texts.
+    fn text(&self, _field: &Field, _rng: &mut ChaCha8Rng) -> Option<String> {
+        None
+    }
+    /// Bytes or records.
+    fn bytes(&self, _field: &Field, _rng: &mut ChaCha8Rng) -> Option<Vec<u8>> {
+        None
+    }
+    /// A whole number, of which as many of the lowest bytes are written as the field has.
+    fn number(&self, _field: &Field, _rng: &mut ChaCha8Rng) -> Option<i64> {
+        None
+    }
+    /// An id.
+    fn uuid(&self, _field: &Field, _rng: &mut ChaCha8Rng) -> Option<[u8; 16]> {
+        None
+    }
+    /// How many elements an array has.
+    fn elements(&self, _field: &Field, _rng: &mut ChaCha8Rng) -> Option<usize> {
+        None
+    }
+}
+
+/// No words: everything is random.
+struct Noise;
+
+impl Words for Noise {}
 
 impl Made {
     /// The message with one of its lengths written as another value.
@@ -76,10 +124,16 @@ pub(crate) fn hostile_lengths(length: Length) -> Vec<i64> {
 
 /// Makes a message up.
 pub(crate) fn make(message: &Message, version: i16, rng: &mut ChaCha8Rng) -> Made {
+    make_of(message, version, &Noise, rng)
+}
+
+/// Makes a message up of words.
+pub(crate) fn make_of(message: &Message, version: i16, words: &dyn Words, rng: &mut ChaCha8Rng) -> Made {
     let flexible = message.flexible.contains(version);
     let mut maker = Maker {
         version,
         flexible,
+        words,
         rng,
         made: Made::default(),
     };
@@ -90,6 +144,7 @@ pub(crate) fn make(message: &Message, version: i16, rng: &mut ChaCha8Rng) -> Mad
 struct Maker<'a> {
     version: i16,
     flexible: bool,
+    words: &'a dyn Words,
     rng: &'a mut ChaCha8Rng,
     made: Made,
 }
@@ -99,7 +154,7 @@ impl Maker<'_> {
         self.made.bytes.extend_from_slice(bytes);
     }
 
-    fn put_length(&mut self, form: Form, value: i64) {
+    fn put_length(&mut self, form: Form, of: Of, value: i64) {
         let at = self.made.bytes.len();
         match form {
             Form::Compact => varint::write_u32(value as u32, &mut self.made.bytes),
@@ -107,15 +162,21 @@ impl Maker<'_> {
             Form::Int32 => self.put(&(value as i32).to_be_bytes()),
         }
         let len = self.made.bytes.len() - at;
-        self.made.lengths.push(Length { at, len, form, value });
+        self.made.lengths.push(Length {
+            at,
+            len,
+            form,
+            of,
+            value,
+        });
     }
 
-    fn length(&mut self, length: Option<usize>, compact: bool, otherwise: Form) {
+    fn length(&mut self, length: Option<usize>, of: Of, compact: bool, otherwise: Form) {
         let value = length.map_or(-1, |length| length as i64);
         if compact {
-            self.put_length(Form::Compact, value + 1);
+            self.put_length(Form::Compact, of, value + 1);
         } else {
-            self.put_length(otherwise, value);
+            self.put_length(otherwise, of, value);
         }
     }
 
@@ -127,7 +188,7 @@ impl Maker<'_> {
             .partition(|field| self.flexible && field.tagged.contains(self.version));
         for field in plain {
             let compact = self.flexible && !field.inflexible;
-            self.value(&field.ty, field.nullable.contains(self.version), compact, set);
+            self.value(field, &field.ty, field.nullable.contains(self.version), compact, set);
         }
         if self.flexible {
             self.tags(tagged);
@@ -142,14 +203,14 @@ impl Maker<'_> {
         } else {
             0
         };
-        self.put_length(Form::Compact, tagged.len() as i64 + unknown);
+        self.put_length(Form::Compact, Of::Tags, tagged.len() as i64 + unknown);
         for field in tagged {
             varint::write_u32(field.tag, &mut self.made.bytes);
             // The size goes before the content, so the content is made apart.
             let before = std::mem::take(&mut self.made);
-            self.value(&field.ty, false, true, true);
+            self.value(field, &field.ty, false, true, true);
             let content = std::mem::replace(&mut self.made, before);
-            self.put_length(Form::Compact, content.bytes.len() as i64);
+            self.put_length(Form::Compact, Of::Tag, content.bytes.len() as i64);
             let base = self.made.bytes.len();
             self.put(&content.bytes);
             let moved = content.lengths.into_iter().map(|length| Length {
@@ -157,67 +218,80 @@ impl Maker<'_> {
                 ..length
             });
             self.made.lengths.extend(moved);
+            let presences = content.presences.into_iter().map(|at| at + base);
+            self.made.presences.extend(presences);
         }
         for index in 0..unknown {
             varint::write_u32(1000 + index as u32 * 500, &mut self.made.bytes);
             let content: Vec<u8> = (0..self.rng.random_range(0..5)).map(|_| self.rng.random()).collect();
-            self.put_length(Form::Compact, content.len() as i64);
+            self.put_length(Form::Compact, Of::Tag, content.len() as i64);
             self.put(&content);
         }
     }
 
-    /// A value; never a default one where `set` is asked for.
-    fn value(&mut self, ty: &Type, nullable: bool, compact: bool, set: bool) {
+    /// A value of a field, or of an element of it; never a default one where `set` is asked for.
+    fn value(&mut self, field: &Field, ty: &Type, nullable: bool, compact: bool, set: bool) {
         let null = nullable && !set && self.rng.random_bool(0.25);
         match ty {
             Type::Bool => {
                 let value = set || self.rng.random();
                 self.put(&[value.into()]);
             }
-            Type::Int8 => self.number::<1>(set),
-            Type::Int16 | Type::Uint16 => self.number::<2>(set),
-            Type::Int32 | Type::Uint32 => self.number::<4>(set),
-            Type::Int64 | Type::Float64 => self.number::<8>(set),
-            Type::Uuid => self.number::<16>(set),
-            Type::String | Type::Bytes | Type::Records if null => {
-                let form = if matches!(ty, Type::String) {
-                    Form::Int16
-                } else {
-                    Form::Int32
-                };
-                self.length(None, compact, form);
-            }
+            Type::Int8 => self.number::<1>(field, set),
+            Type::Int16 | Type::Uint16 => self.number::<2>(field, set),
+            Type::Int32 | Type::Uint32 => self.number::<4>(field, set),
+            Type::Int64 | Type::Float64 => self.number::<8>(field, set),
+            Type::Uuid => match self.words.uuid(field, self.rng) {
+                Some(id) => self.put(&id),
+                None => self.random_number::<16>(set),
+            },
+            Type::String if null => self.length(None, Of::Bytes, compact, Form::Int16),
+            Type::Bytes | Type::Records if null => self.length(None, Of::Bytes, compact, Form::Int32),
+            Type::Array(_) if null => self.length(None, Of::Elements, compact, Form::Int32),
             Type::String => {
-                let chars = self.rng.random_range(usize::from(set)..8);
-                let text: String = (0..chars).map(|_| self.char()).collect();
-                self.length(Some(text.len()), compact, Form::Int16);
+                let text = self.words.text(field, self.rng).unwrap_or_else(|| {
+                    let chars = self.rng.random_range(usize::from(set)..8);
+                    (0..chars).map(|_| self.char()).collect()
+                });
+                self.length(Some(text.len()), Of::Bytes, compact, Form::Int16);
                 self.put(text.as_bytes());
             }
             Type::Bytes | Type::Records => {
-                let bytes: Vec<u8> = (0..self.rng.random_range(0..20)).map(|_| self.rng.random()).collect();
-                self.length(Some(bytes.len()), compact, Form::Int32);
+                let bytes = self
+                    .words
+                    .bytes(field, self.rng)
+                    .unwrap_or_else(|| (0..self.rng.random_range(0..20)).map(|_| self.rng.random()).collect());
+                self.length(Some(bytes.len()), Of::Bytes, compact, Form::Int32);
                 self.put(&bytes);
             }
             Type::Struct(structure) => {
                 if nullable {
+                    self.made.presences.push(self.made.bytes.len());
                     self.put(&[if null { 0xff } else { 1 }]);
                 }
                 if !null {
                     self.fields(structure.fields, set);
                 }
             }
-            Type::Array(_) if null => self.length(None, compact, Form::Int32),
             Type::Array(element) => {
-                let count = self.rng.random_range(usize::from(set)..4);
-                self.length(Some(count), compact, Form::Int32);
+                let some = self.words.elements(field, self.rng);
+                let count = some.unwrap_or_else(|| self.rng.random_range(usize::from(set)..4));
+                self.length(Some(count), Of::Elements, compact, Form::Int32);
                 for _ in 0..count {
-                    self.value(element, false, self.flexible, false);
+                    self.value(field, element, false, self.flexible, false);
                 }
             }
         }
     }
 
-    fn number<const N: usize>(&mut self, set: bool) {
+    fn number<const N: usize>(&mut self, field: &Field, set: bool) {
+        match self.words.number(field, self.rng) {
+            Some(number) => self.put(&number.to_be_bytes()[8 - N..]),
+            None => self.random_number::<N>(set),
+        }
+    }
+
+    fn random_number<const N: usize>(&mut self, set: bool) {
         let mut bytes = [0; N];
         self.rng.fill(&mut bytes[..]);
         if !set && self.rng.random_bool(0.3) {

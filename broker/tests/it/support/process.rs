@@ -15,15 +15,20 @@ pub(crate) struct Process {
 impl Process {
     /// Starts one on a free port and waits until it says that it is ready.
     pub(crate) fn start(data_dir: &Path, properties: &[(&str, &str)]) -> Self {
+        Self::start_on("127.0.0.1:0", data_dir, properties, Stdio::inherit())
+    }
+
+    /// The same on an address, with its standard error elsewhere.
+    pub(crate) fn start_on(listen: &str, data_dir: &Path, properties: &[(&str, &str)], stderr: Stdio) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tickertape-broker"));
-        command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
+        command.args(["--listen", listen, "--data-dir"]).arg(data_dir);
         for (name, value) in properties {
             command.args(["--set", &format!("{name}={value}")]);
         }
         if std::env::var_os("RUST_LOG").is_none() {
             command.env("RUST_LOG", "error");
         }
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut ready = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut ready)
