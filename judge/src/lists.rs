@@ -1,16 +1,21 @@
-//! What need not be the same: one list of what may differ, one of what has no order, one of what differs on purpose.
+//! What need not be the same: one list of what may differ, one of what has no order, one of what differs on purpose, and
+//! one of what scenarios leave out or do not look at.
 //!
-//! Each entry says why. An entry that nothing needs any more is found by a whole run ([`Lists::unused`]) and fails it, so
-//! the lists only hold what is so.
+//! Each entry says why. An entry that nothing needs any more is found by a whole run ([`Lists::unused`],
+//! [`Lists::unused_exceptions`]) and fails it, so the lists only hold what is so.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::compare::Difference;
+
 mod deliberate;
+mod exceptions;
 
 pub use deliberate::DELIBERATE;
+pub use exceptions::{EXCEPTIONS, Excepted, Exception};
 
 /// A field whose value tells brokers apart, or moments. It must still be there on both sides, and be of the same kind: both
 /// negative or neither, both empty or neither.
@@ -37,18 +42,23 @@ pub struct Unordered {
     pub reason: &'static str,
 }
 
-/// A difference that is to stay.
+/// Differences that are to stay.
 #[derive(Debug)]
 pub struct Deliberate {
     /// The API by name.
     pub api: &'static str,
-    /// The case by name; `*` is any, and before a `*` only its beginning counts.
+    /// The case by name, with `*` for any text.
     pub case: &'static str,
-    /// The path as [`crate::compare::Difference::path`]; after `**.` only its end, before `.**` only its beginning.
-    pub path: &'static str,
+    /// Each difference. One that is not as it says is a new one.
+    pub differences: &'static [Differs],
     /// What is different and why, for `docs/compatibility.md`. Entries with one text are one difference there.
     pub why: &'static str,
 }
+
+/// Where answers differ and in what: the place as [`Difference::place`], what ours has there and what Apache Kafka has, as
+/// JSON (`null` also where there is nothing); in each, `*` is any text.
+#[derive(Debug)]
+pub struct Differs(pub &'static str, pub &'static str, pub &'static str);
 
 /// The id of no topic.
 const NO_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
@@ -285,6 +295,7 @@ pub struct Lists {
     may_differ: &'static [MayDiffer],
     unordered: &'static [Unordered],
     deliberate: &'static [Deliberate],
+    exceptions: &'static [Excepted],
     used: RefCell<BTreeSet<(&'static str, usize)>>,
 }
 
@@ -306,6 +317,7 @@ impl Lists {
             may_differ,
             unordered,
             deliberate,
+            exceptions: EXCEPTIONS,
             used: RefCell::default(),
         }
     }
@@ -336,11 +348,39 @@ impl Lists {
     }
 
     /// Why a difference is there on purpose, if it is.
-    pub fn deliberate(&self, api: &str, case: &str, path: &str) -> Option<&'static str> {
-        let matches = |entry: &Deliberate| fits(entry.api, api) && fits(entry.case, case) && fits(entry.path, path);
-        let at = self.deliberate.iter().position(matches)?;
-        self.mark("DELIBERATE", Some(at));
-        self.deliberate.get(at).map(|entry| entry.why)
+    pub fn deliberate(&self, api: &str, case: &str, found: &Difference) -> Option<&'static str> {
+        let mut number = 0;
+        for entry in self.deliberate {
+            for Differs(place, ours, theirs) in entry.differences {
+                let fits = entry.api == api
+                    && like(entry.case, case)
+                    && like(place, &found.place)
+                    && like(ours, &found.ours.to_string())
+                    && like(theirs, &found.theirs.to_string());
+                if fits {
+                    self.mark("DELIBERATE", Some(number));
+                    return Some(entry.why);
+                }
+                number += 1;
+            }
+        }
+        None
+    }
+
+    /// Whether scenarios make an exception, asked where it matters: it counts as needed then.
+    pub fn except(&self, what: Exception) -> bool {
+        self.mark(
+            "EXCEPTIONS",
+            self.exceptions.iter().position(|entry| entry.what == what),
+        )
+    }
+
+    /// The exceptions of scenarios that none of them needed.
+    pub fn unused_exceptions(&self) -> Vec<Exception> {
+        let used = self.used.borrow();
+        let entries = self.exceptions.iter().enumerate();
+        let unused = entries.filter(|(at, _)| !used.contains(&("EXCEPTIONS", *at)));
+        unused.map(|(_, entry)| entry.what).collect()
     }
 
     fn mark(&self, list: &'static str, at: Option<usize>) -> bool {
@@ -379,7 +419,10 @@ impl Lists {
                 "DELIBERATE",
                 self.deliberate
                     .iter()
-                    .map(|entry| format!("{} ({}) {}", entry.api, entry.case, entry.path))
+                    .flat_map(|entry| entry.differences.iter().map(move |differs| (entry, differs)))
+                    .map(|(entry, Differs(place, ours, theirs))| {
+                        format!("{} ({}) {place}: {ours} / {theirs}", entry.api, entry.case)
+                    })
                     .collect(),
             ),
         ]
@@ -390,27 +433,90 @@ impl Lists {
     }
 }
 
-/// Whether a name is what an entry says: itself, all with `*`, its beginning before `*`, its end after `**.`, its beginning
-/// before `.**`.
+/// Whether a name is what an entry says: itself, any with `*`, or its end after `**.`.
 fn fits(pattern: &str, name: &str) -> bool {
     if let Some(end) = pattern.strip_prefix("**.") {
         return name == end || name.strip_suffix(end).is_some_and(|before| before.ends_with('.'));
     }
-    if let Some(start) = pattern.strip_suffix(".**") {
-        return name == start
-            || name
-                .strip_prefix(start)
-                .is_some_and(|after| after.starts_with(['.', '[']));
-    }
-    match pattern.strip_suffix('*') {
-        Some(start) => name.starts_with(start),
-        None => pattern == name,
-    }
+    pattern == "*" || pattern == name
+}
+
+/// Whether a text is what a pattern says, in which `*` is any text.
+fn like(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(text) = text.strip_prefix(start) else {
+        return false;
+    };
+    let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    ends.map(|at| &text[at..]).any(|text| like(rest, text))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    /// A difference that one field of a listed one is changed in is not listed.
+    #[test]
+    fn what_is_deliberate_is_no_more_than_what_is_listed() {
+        const LISTED: &[Deliberate] = &[Deliberate {
+            api: "DescribeConfigs",
+            case: "the broker*",
+            differences: &[Differs(
+                r#"Results[0].Configs["listeners"].Value"#,
+                r#""PLAINTEXT://*""#,
+                "null",
+            )],
+            why: "as given",
+        }];
+        let lists = Lists::new(&[], &[], LISTED);
+        let found = |name: &str, ours: Value, theirs: Value| Difference {
+            path: "Results[].Configs[].Value".to_owned(),
+            place: format!("Results[0].Configs[\"{name}\"].Value"),
+            ours,
+            theirs,
+        };
+        let listed = found("listeners", json!("PLAINTEXT://127.0.0.1:9092"), Value::Null);
+        for (case, new) in [
+            (
+                "the broker",
+                found("advertised.listeners", listed.ours.clone(), Value::Null),
+            ),
+            ("the broker", found("listeners", listed.ours.clone(), json!("x"))),
+            (
+                "the broker",
+                found("listeners", json!("SSL://127.0.0.1:9092"), Value::Null),
+            ),
+            ("a topic", listed.clone()),
+        ] {
+            assert_eq!(lists.deliberate("DescribeConfigs", case, &new), None, "{case} {new:?}");
+        }
+        assert_eq!(lists.unused().len(), 1);
+        assert_eq!(
+            lists.deliberate("DescribeConfigs", "the broker, all", &listed),
+            Some("as given")
+        );
+        assert!(lists.unused().is_empty());
+    }
+
+    #[test]
+    fn a_star_is_any_text() {
+        for (pattern, text, expected) in [
+            ("a*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*c", "acd", false),
+            ("a*c*", "abcd", true),
+            ("*ä", "öä", true),
+            ("", "", true),
+            ("", "a", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(like(pattern, text), expected, "{pattern} {text}");
+        }
+    }
 
     #[test]
     fn patterns_fit_what_they_say() {
@@ -418,13 +524,9 @@ mod tests {
             ("*", "anything", true),
             ("A.B", "A.B", true),
             ("A.B", "A.BC", false),
-            ("A*", "A.BC", true),
             ("**.Port", "Brokers[].Port", true),
             ("**.Port", "Port", true),
             ("**.Port", "Brokers[].Report", false),
-            ("A[].**", "A[].B[].C", true),
-            ("A[].**", "A[]", true),
-            ("A[].**", "AB", false),
         ] {
             assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
         }

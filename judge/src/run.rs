@@ -362,6 +362,27 @@ pub struct Judged {
     pub failed: Vec<String>,
 }
 
+impl Judged {
+    /// Notes a difference: with those of one field in one case that are there for one reason, or for none.
+    fn note(&mut self, case: &'static str, version: i16, difference: Difference, why: Option<&'static str>) {
+        let same =
+            |found: &&mut Found| found.case == case && found.difference.path == difference.path && found.why == why;
+        match self.found.iter_mut().find(same) {
+            Some(found) if found.versions == [version] => found.also.push(difference.place),
+            Some(found) if found.versions.contains(&version) => {}
+            Some(found) => found.versions.push(version),
+            None => self.found.push(Found {
+                api: self.api,
+                case,
+                versions: vec![version],
+                why,
+                difference,
+                also: Vec::new(),
+            }),
+        }
+    }
+}
+
 /// Runs cases, one API after the other.
 pub struct Runner {
     both: Both,
@@ -456,21 +477,36 @@ impl Runner {
         judged.compared += compared;
         judged.differing += usize::from(!differences.is_empty());
         for difference in differences {
-            let same = |found: &&mut Found| found.case == case.name && found.difference.path == difference.path;
-            match judged.found.iter_mut().find(same) {
-                Some(found) if found.versions == [version] => found.also.push(difference.place),
-                Some(found) if found.versions.contains(&version) => {}
-                Some(found) => found.versions.push(version),
-                None => judged.found.push(Found {
-                    api: judged.api,
-                    case: case.name,
-                    versions: vec![version],
-                    why: self.lists.deliberate(judged.api, case.name, &difference.path),
-                    difference,
-                    also: Vec::new(),
-                }),
-            }
+            let why = self.lists.deliberate(judged.api, case.name, &difference);
+            judged.note(case.name, version, difference, why);
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both are of one field, in one case and version: the second is a defect whatever the first is.
+    #[test]
+    fn a_new_difference_is_not_hidden_by_a_deliberate_one_of_its_field() {
+        let difference = |at: usize| Difference {
+            path: "Results[].ErrorCode".to_owned(),
+            place: format!("Results[{at}].ErrorCode"),
+            ours: 0.into(),
+            theirs: at.into(),
+        };
+        for new_first in [false, true] {
+            let mut judged = Judged::default();
+            let mut reasons = [Some("on purpose"), None];
+            if new_first {
+                reasons.reverse();
+            }
+            for (at, why) in reasons.into_iter().enumerate() {
+                judged.note("a case", 3, difference(at + 1), why);
+            }
+            assert_eq!(crate::report::defects(&[judged]).len(), 1);
+        }
     }
 }

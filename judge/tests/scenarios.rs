@@ -41,6 +41,8 @@ fn both_take_scenarios_the_same_way() {
     println!("{tally}");
     if count >= 200 {
         covers(&tally);
+        let unused = stage.unused_exceptions();
+        assert!(unused.is_empty(), "exceptions that no scenario needs: {unused:?}");
     }
 }
 

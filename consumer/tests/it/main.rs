@@ -5,6 +5,7 @@
 
 mod faults;
 mod mistakes;
+mod moving;
 mod sharing;
 mod support;
 mod writing;

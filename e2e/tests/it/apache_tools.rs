@@ -5,7 +5,8 @@
 //! what may differ. A case that says that it differs must differ, so that no excuse outlives its reason.
 //!
 //! Both transcripts stay beside the test's binaries (`CARGO_TARGET_TMPDIR/apache-tools-*.txt`), as printed, for whoever wants
-//! to look. `TICKERTAPE_TOOLS` runs only the files whose names contain it.
+//! to look. `TICKERTAPE_TOOLS` runs only the files whose names contain it; what is marked as different after a file
+//! that is left out may then be the same.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -29,8 +30,8 @@ const PROPERTIES: [(&str, &str); 3] = [
     ("num.partitions", "1"),
 ];
 
-/// The cases, in the order of the files' names.
-fn steps() -> Vec<Step> {
+/// The cases, in the order of the files' names, and the first file that is left out.
+fn steps() -> (Vec<Step>, Option<String>) {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/apache_tools/cases");
     let only = std::env::var("TICKERTAPE_TOOLS").unwrap_or_default();
     let mut files: Vec<_> = std::fs::read_dir(cases)
@@ -38,14 +39,16 @@ fn steps() -> Vec<Step> {
         .map(|entry| entry.unwrap().path())
         .collect();
     files.sort();
-    let mut steps = Vec::new();
+    let (mut steps, mut left_out) = (Vec::new(), None);
     for file in files {
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
         if name.contains(&only) {
             steps.extend(script::parse(&name, &std::fs::read_to_string(&file).unwrap()));
+        } else {
+            left_out.get_or_insert(name);
         }
     }
-    steps
+    (steps, left_out)
 }
 
 fn transcript(name: &str, invocations: &[&Invocation], outcomes: &[Outcome]) {
@@ -88,7 +91,7 @@ fn difference(ours: &str, theirs: &str) -> String {
     ignore = "Apache Kafka is not here: cargo xtask kafka-libs, and Java 17"
 )]
 fn the_tools_print_on_ours_what_they_print_on_apache_kafka() {
-    let steps = steps();
+    let (steps, left_out) = steps();
     let dir = tempfile::tempdir().unwrap();
     let settings = PROPERTIES.map(|(name, value)| format!("{name}={value}"));
     let place = dir.path().join("broker");
@@ -136,6 +139,8 @@ fn the_tools_print_on_ours_what_they_print_on_apache_kafka() {
         match (&invocation.differs, same) {
             (None, true) => {}
             (Some(_), false) => meant += 1,
+            // What it tells of may come from a file that did not run.
+            (Some(_), true) if left_out.as_ref().is_some_and(|left_out| *left_out < invocation.place) => {}
             (Some(reason), true) => {
                 let _ = writeln!(wrong, "{}: it no longer differs: {reason}", invocation.place);
             }

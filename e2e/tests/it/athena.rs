@@ -15,8 +15,12 @@ fn athena<'a>(more: &[&'a str]) -> Vec<&'a str> {
 
 /// Every type that both engines have, twice: as Athena's texts and as a query of ours.
 #[test]
+#[cfg_attr(
+    not(moto),
+    ignore = "moto is not here: TICKERTAPE_PYTHON names a Python with moto[server]"
+)]
 fn rows_look_as_those_of_our_own_engine_do() {
-    let Some(moto) = Moto::start() else { return };
+    let moto = Moto::start();
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().to_str().unwrap();
     let columns = [
@@ -64,8 +68,12 @@ fn rows_look_as_those_of_our_own_engine_do() {
 }
 
 #[test]
+#[cfg_attr(
+    not(moto),
+    ignore = "moto is not here: TICKERTAPE_PYTHON names a Python with moto[server]"
+)]
 fn what_the_command_line_says_reaches_athena() {
-    let Some(moto) = Moto::start() else { return };
+    let moto = Moto::start();
     moto.athena("CreateWorkGroup", &json!({ "Name": "market" }));
     moto.next_result(&[("n", "bigint", 19, 0)], &[vec![Some("n")], vec![Some("42")]]);
     let more = [
@@ -99,8 +107,12 @@ fn what_the_command_line_says_reaches_athena() {
 }
 
 #[test]
+#[cfg_attr(
+    not(moto),
+    ignore = "moto is not here: TICKERTAPE_PYTHON names a Python with moto[server]"
+)]
 fn an_interrupted_query_is_stopped_there() {
-    let Some(moto) = Moto::start() else { return };
+    let moto = Moto::start();
     moto.progress(
         "athena::execution",
         &json!({ "progression": "manual", "times": 1_000_000 }),

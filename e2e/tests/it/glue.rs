@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use serde_json::{Value, json};
 
 use crate::moto::Moto;
-use crate::support::{Server, eventually, ok_with_input, signal};
+use crate::support::{Arguments, Server, eventually, ok_with_input, signal};
 
 const EVENTS: &str = concat!(
     r#"{"symbol":"AAPL","event_time":"2012-06-01T13:30:00.123Z","price":1.5,"size":100,"firm":true}"#,
@@ -26,8 +26,8 @@ impl Drop for Sink {
 }
 
 /// Runs a sink into Glue's catalog until `days` partitions are there, and ends it.
-fn consume(moto: &Moto, arguments: &[&str], table: &str, days: usize) {
-    let sink = moto.tickertape(arguments).stdout(Stdio::null()).spawn();
+fn consume(moto: &Moto, arguments: &Arguments, table: &str, days: usize) {
+    let sink = moto.tickertape(&arguments.get()).stdout(Stdio::null()).spawn();
     let mut sink = Sink(sink.unwrap());
     eventually("the partitions in Glue", || {
         let of_table = json!({ "DatabaseName": "market", "TableName": table });
@@ -80,38 +80,22 @@ fn documented_json(location: &str, columns: &Value) -> Value {
 }
 
 #[test]
+#[cfg_attr(
+    not(moto),
+    ignore = "moto is not here: TICKERTAPE_PYTHON names a Python with moto[server]"
+)]
 fn a_sink_and_a_crawler_describe_tables_as_athena_wants_them() {
-    let Some(moto) = Moto::start() else { return };
+    let moto = Moto::start();
     let dir = tempfile::tempdir().unwrap();
     let (broker, s3) = (Server::broker(&dir), Server::s3(&dir));
     let (bootstrap, endpoint) = (broker.get("bootstrap_servers"), s3.get("endpoint"));
     ok_with_input(&["cat", "-P", "-b", bootstrap, "-t", "trades"], EVENTS);
-    let sink = |format, group, table| {
-        [
-            "consume",
-            "-b",
-            bootstrap,
-            "--topic",
-            "trades",
-            "--to",
-            "s3://market/lake",
-            "--s3-endpoint",
-            endpoint,
-            "--max-age",
-            "200ms",
-            "--catalog",
-            "glue",
-            "--database",
-            "market",
-            "--format",
-            format,
-            "--group",
-            group,
-            "--table",
-            table,
-        ]
+    let sink = |lake, format, table| {
+        let sink = Arguments::sink(&["trades"], lake).at(bootstrap);
+        let sink = sink.with(&["--s3-endpoint", endpoint, "--catalog", "glue", "--database", "market"]);
+        sink.with(&["--format", format, "--group", format, "--table", table])
     };
-    consume(&moto, &sink("parquet", "one", "trades"), "trades", 2);
+    consume(&moto, &sink("s3://market/lake", "parquet", "trades"), "trades", 2);
 
     let columns = json!([
         { "Name": "symbol", "Type": "string" },
@@ -144,9 +128,12 @@ fn a_sink_and_a_crawler_describe_tables_as_athena_wants_them() {
     }
 
     // The sink's second format: another prefix, since a table has one format.
-    let mut json_sink = sink("json", "two", "trades_json");
-    json_sink[6] = "s3://market/text";
-    consume(&moto, &json_sink, "trades_json", 2);
+    consume(
+        &moto,
+        &sink("s3://market/text", "json", "trades_json"),
+        "trades_json",
+        2,
+    );
     let table = moto.glue("GetTable", &json!({ "DatabaseName": "market", "Name": "trades_json" }));
     let table = &table["Table"];
     assert_eq!(
@@ -213,29 +200,18 @@ fn a_sink_and_a_crawler_describe_tables_as_athena_wants_them() {
 }
 
 #[test]
+#[cfg_attr(
+    not(moto),
+    ignore = "moto is not here: TICKERTAPE_PYTHON names a Python with moto[server]"
+)]
 fn a_column_that_comes_later_is_in_every_partition() {
-    let Some(moto) = Moto::start() else { return };
+    let moto = Moto::start();
     let dir = tempfile::tempdir().unwrap();
     let (broker, s3) = (Server::broker(&dir), Server::s3(&dir));
     let (bootstrap, endpoint) = (broker.get("bootstrap_servers"), s3.get("endpoint"));
     let produce = |event: &str| ok_with_input(&["cat", "-P", "-b", bootstrap, "-t", "grown"], event);
-    let sink = [
-        "consume",
-        "-b",
-        bootstrap,
-        "--topic",
-        "grown",
-        "--to",
-        "s3://market/lake",
-        "--s3-endpoint",
-        endpoint,
-        "--max-age",
-        "200ms",
-        "--catalog",
-        "glue",
-        "--database",
-        "market",
-    ];
+    let sink = Arguments::sink(&["grown"], "s3://market/lake").at(bootstrap);
+    let sink = sink.with(&["--s3-endpoint", endpoint, "--catalog", "glue", "--database", "market"]);
     produce("{\"event_time\":\"2012-06-01T13:30:00Z\",\"n\":1}\n");
     consume(&moto, &sink, "grown", 1);
     produce("{\"event_time\":\"2012-06-02T13:30:00Z\",\"n\":2,\"late\":true}\n");
@@ -258,8 +234,12 @@ fn a_column_that_comes_later_is_in_every_partition() {
 }
 
 #[test]
+#[cfg_attr(
+    not(moto),
+    ignore = "moto is not here: TICKERTAPE_PYTHON names a Python with moto[server]"
+)]
 fn a_crawler_of_glues_is_started_and_waited_for() {
-    let Some(moto) = Moto::start() else { return };
+    let moto = Moto::start();
     moto.glue("CreateDatabase", &json!({ "DatabaseInput": { "Name": "market" } }));
     moto.glue(
         "CreateCrawler",

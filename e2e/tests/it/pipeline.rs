@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Server, eventually, ok, ok_with_input, signal, tickertape};
+use crate::support::{Arguments, Server, eventually, ok, ok_with_input, signal, tickertape};
 
 /// Broker and S3 server, and what points the commands at them.
 struct Site {
@@ -33,11 +33,9 @@ impl Site {
     }
 
     fn consume(&self, topics: &[&str], more: &[&str]) -> Child {
-        let mut arguments = vec!["consume", "--to", "s3://market/lake", "--max-age", "200ms"];
-        arguments.extend(["-b", self.bootstrap(), "--s3-endpoint", self.endpoint()]);
-        topics.iter().for_each(|topic| arguments.extend(["--topic", topic]));
-        arguments.extend(more);
-        tickertape(&arguments)
+        let arguments = Arguments::sink(topics, "s3://market/lake").at(self.bootstrap());
+        let arguments = arguments.with(&["--s3-endpoint", self.endpoint()]).with(more);
+        tickertape(&arguments.get())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -89,21 +87,8 @@ fn stop(mut child: Child) {
 #[test]
 fn days_of_ticks_add_up_to_their_bars() {
     let site = Site::open();
-    ok(&[
-        "produce",
-        "--feed",
-        "ticks",
-        "--rate",
-        "max",
-        "--ticks-per-day",
-        "500",
-        "--from",
-        "2012-06-01",
-        "--to",
-        "2012-06-06",
-        "-b",
-        site.bootstrap(),
-    ]);
+    let feed = Arguments::feed("ticks").with(&["--ticks-per-day", "500"]);
+    ok(&feed.days("2012-06-01", "2012-06-06").at(site.bootstrap()).get());
     let sink = site.consume(&["ticks", "bars"], &[]);
     site.wait_for_rows("bars", 20);
     site.wait_for_rows("ticks", 10_000);
@@ -135,17 +120,8 @@ fn the_other_shape_of_prices_works_unchanged() {
          NYA,1986-12-31,140.1,141.5,139.9,141.0,141.0,0.0,141.0\n",
     )
     .unwrap();
-    ok(&[
-        "produce",
-        "--feed",
-        "bars",
-        "--rate",
-        "max",
-        "--input",
-        csv.to_str().unwrap(),
-        "-b",
-        site.bootstrap(),
-    ]);
+    let feed = Arguments::feed("bars").with(&["--input", csv.to_str().unwrap()]);
+    ok(&feed.at(site.bootstrap()).get());
     let sink = site.consume(&["bars"], &["--format", "json"]);
     site.wait_for_rows("bars", 2);
     stop(sink);
@@ -220,21 +196,8 @@ fn a_sink_that_is_killed_loses_and_doubles_nothing() {
     let site = Site::open();
     for round in 0..3 {
         let from = format!("2012-06-{:02}", 4 + round);
-        ok(&[
-            "produce",
-            "--feed",
-            "ticks",
-            "--rate",
-            "max",
-            "--ticks-per-day",
-            "1000",
-            "--from",
-            &from,
-            "--to",
-            &from,
-            "-b",
-            site.bootstrap(),
-        ]);
+        let feed = Arguments::feed("ticks").with(&["--ticks-per-day", "1000"]);
+        ok(&feed.days(&from, &from).at(site.bootstrap()).get());
         // A killed member keeps its partitions until its session is over.
         let mut sink = site.consume(&["ticks"], &["--max-records", "700", "-X", "session.timeout.ms=6000"]);
         if round < 2 {
@@ -256,20 +219,8 @@ fn a_sink_that_is_killed_loses_and_doubles_nothing() {
 fn a_store_and_a_broker_that_go_away_are_waited_for() {
     let mut site = Site::open();
     let produce = |broker: &Server, day: &str| {
-        let arguments = [
-            "produce",
-            "--feed",
-            "ticks",
-            "--rate",
-            "max",
-            "--ticks-per-day",
-            "300",
-            "--from",
-            day,
-            "--to",
-            day,
-        ];
-        ok(&[&arguments[..], &["-b", broker.get("bootstrap_servers")]].concat());
+        let feed = Arguments::feed("ticks").with(&["--ticks-per-day", "300"]);
+        ok(&feed.days(day, day).at(broker.get("bootstrap_servers")).get());
     };
     produce(&site.broker, "2012-06-04");
     let sink = site.consume(&["ticks"], &[]);
@@ -291,19 +242,8 @@ fn a_store_and_a_broker_that_go_away_are_waited_for() {
 #[test]
 fn the_crawler_finds_what_the_sink_wrote() {
     let site = Site::open();
-    ok(&[
-        "produce",
-        "--feed",
-        "bars",
-        "--rate",
-        "max",
-        "--from",
-        "2012-06-01",
-        "--to",
-        "2012-06-05",
-        "-b",
-        site.bootstrap(),
-    ]);
+    let feed = Arguments::feed("bars").days("2012-06-01", "2012-06-05");
+    ok(&feed.at(site.bootstrap()).get());
     let sink = site.consume(&["bars"], &[]);
     site.wait_for_rows("bars", 15);
     stop(sink);

@@ -120,6 +120,48 @@ pub(crate) fn signal(pid: u32, name: &str) {
     assert!(done.success());
 }
 
+/// What a command of the binary's is told.
+#[derive(Clone)]
+pub(crate) struct Arguments(Vec<String>);
+
+impl Arguments {
+    fn of(words: &[&str]) -> Arguments {
+        Arguments(Vec::new()).with(words)
+    }
+
+    /// `tickertape produce`: a feed of this kind, as fast as it goes.
+    pub(crate) fn feed(kind: &str) -> Arguments {
+        Self::of(&["produce", "--feed", kind, "--rate", "max"])
+    }
+
+    /// `tickertape consume`: topics into a lake, whose objects are soon closed.
+    pub(crate) fn sink(topics: &[&str], lake: &str) -> Arguments {
+        let sink = Self::of(&["consume", "--to", lake, "--max-age", "200ms"]);
+        topics.iter().fold(sink, |sink, topic| sink.with(&["--topic", topic]))
+    }
+
+    /// With these as well.
+    pub(crate) fn with(mut self, words: &[&str]) -> Arguments {
+        self.0.extend(words.iter().map(|word| (*word).to_owned()));
+        self
+    }
+
+    /// Of market days, the first and the last included.
+    pub(crate) fn days(self, from: &str, to: &str) -> Arguments {
+        self.with(&["--from", from, "--to", to])
+    }
+
+    /// At this broker.
+    pub(crate) fn at(self, bootstrap_servers: &str) -> Arguments {
+        self.with(&["-b", bootstrap_servers])
+    }
+
+    /// Word for word.
+    pub(crate) fn get(&self) -> Vec<&str> {
+        self.0.iter().map(String::as_str).collect()
+    }
+}
+
 /// Runs a command to its end, which must be a good one, and gives what it printed.
 pub(crate) fn ok(arguments: &[&str]) -> String {
     let output = tickertape(arguments).output().expect("the binary starts");

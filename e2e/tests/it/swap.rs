@@ -12,7 +12,7 @@ use serde_json::Value;
 use tickertape_judge::apache::ApacheKafka;
 
 use crate::moto::Moto;
-use crate::support::{Server, eventually, signal, tickertape};
+use crate::support::{Arguments, Server, eventually, signal, tickertape};
 
 /// The rows of each cell: two days of five symbols.
 const TICKS: i64 = 1000;
@@ -123,43 +123,16 @@ impl Cell {
             },
         };
         let (ticks, bars) = (format!("{}_ticks", self.name), format!("{}_bars", self.name));
-        let feed = [
-            "produce",
-            "--feed",
-            "ticks",
-            "--rate",
-            "max",
-            "--ticks-per-day",
-            "100",
-            "--partitions",
-            "2",
-        ];
-        let days = [
-            "--from",
-            "2012-06-01",
-            "--to",
-            "2012-06-04",
-            "--topic",
-            &ticks,
-            "--bars-topic",
-            &bars,
-        ];
-        site.ok(&[&feed[..], &days, &["-b", &site.kafka]].concat());
+        let feed = Arguments::feed("ticks")
+            .days("2012-06-01", "2012-06-04")
+            .at(&site.kafka);
+        let feed = feed.with(&["--ticks-per-day", "100", "--partitions", "2"]);
+        site.ok(&feed.with(&["--topic", &ticks, "--bars-topic", &bars]).get());
 
-        let sink = [
-            "consume",
-            "--topic",
-            &ticks,
-            "--topic",
-            &bars,
-            "--to",
-            &site.lake,
-            "--max-age",
-            "200ms",
-        ];
-        let sink = [&sink[..], &["-b", &site.kafka], &site.lake_options()].concat();
+        let sink = Arguments::sink(&[&ticks, &bars], &site.lake).at(&site.kafka);
+        let sink = sink.with(&site.lake_options());
         let mut sink = site
-            .command(&sink)
+            .command(&sink.get())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -257,7 +230,7 @@ impl Site {
 fn moto() -> &'static Moto {
     static SHARED: OnceLock<Moto> = OnceLock::new();
     SHARED.get_or_init(|| {
-        let moto = Moto::start().expect("TICKERTAPE_PYTHON is set");
+        let moto = Moto::start();
         moto.make_bucket("market");
         moto
     })

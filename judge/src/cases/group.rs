@@ -169,6 +169,18 @@ pub(super) fn consuming(run: &mut Run<'_>, partitions: i32) -> Result<(String, S
     Ok((group, topic))
 }
 
+/// Lets the coordinator of a group, of which it may have changed nothing but its memory, commit something: an offset of
+/// another group. Apache Kafka shows what is in memory when something after it has been committed.
+pub(super) fn committed_beside(run: &mut Run<'_>, group: &str) -> Outcome {
+    let topic = run.topic(1)?;
+    let coordinator = coordinator_of(group);
+    let other = (0..)
+        .map(|at| format!("{topic}-{at}"))
+        .find(|other| coordinator_of(other) == coordinator);
+    let commit = committing(&other.unwrap_or_default(), &topic, 0, 5);
+    run.must("OffsetCommit", commit).map(drop)
+}
+
 /// A topic that the coordinator of a group knows on both.
 ///
 /// Apache Kafka tells each coordinator of a new topic when it gets to it. A member of another group of the same coordinator

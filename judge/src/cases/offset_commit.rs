@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::group::{ask_as, but, committing, consuming, group, joined, stable, stable_static};
+use super::group::{ask_as, but, committed_beside, committing, consuming, group, joined, stable, stable_static};
 use crate::run::{Case, Outcome, Run, case};
 
 /// What can be seen of a commit.
@@ -100,6 +100,15 @@ pub(super) fn cases() -> Vec<Case> {
             let group = group(run)?;
             run.ask(but(committing(&group, "", 0, 5), json!({ "Topics": [] })))?;
             seen(run, &group)
+        }),
+        case("a group of which nothing could be committed", |run| {
+            let topic = run.topic(1)?;
+            let group = group(run)?;
+            let too_long = json!({ "PartitionIndex": 0, "CommittedOffset": 5, "CommittedMetadata": "x".repeat(4_097) });
+            let topics = json!([{ "Name": topic, "Partitions": [too_long] }]);
+            run.ask(but(committing(&group, &topic, 0, 5), json!({ "Topics": topics })))?;
+            committed_beside(run, &group)?;
+            run.ask_api("DescribeGroups", 6, json!({ "Groups": [group] })).map(drop)
         }),
         case("no group", |run| {
             let topic = run.topic(1)?;

@@ -90,7 +90,7 @@ fn several() -> Vec<Case> {
     let same = || {
         [
             update("group.version", 1, UPGRADE),
-            update("transaction.version", 2, UPGRADE),
+            update("metadata.version", 27, UPGRADE),
         ]
     };
     vec![

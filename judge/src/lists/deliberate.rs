@@ -1,128 +1,410 @@
 //! Every difference that is to stay, explained.
 
-use super::Deliberate;
+use super::{Deliberate, Differs};
+
+const ANNOUNCED: &str =
+    "Only APIs that are served and features that work are announced; the table above names what is missing.";
+
+/// The keys of APIs that ours does not serve.
+macro_rules! not_announced {
+    ($($key:literal)*) => {
+        &[$(Differs(concat!("ApiKeys[", $key, "]"), "null", concat!("{\"ApiKey\":", $key, ",*}"))),*]
+    };
+}
 
 /// What differs on purpose, by API key.
 pub const DELIBERATE: &[Deliberate] = &[
     Deliberate {
         api: "Produce",
         case: "a transaction that is not open",
-        path: "Responses[].**",
+        differences: &[
+            Differs("Responses[*].PartitionResponses[0].ErrorCode", "53", "19"),
+            Differs(
+                "Responses[*].PartitionResponses[0].ErrorMessage",
+                "null",
+                r#""Unable to verify the partition has been added to the transaction. Underlying error: COORDINATOR_NOT_AVAILABLE""#,
+            ),
+        ],
         why: "Transactions are not served: a transactional batch is refused at once, where Apache Kafka first looks for the transaction's coordinator.",
     },
     Deliberate {
         api: "Produce",
         case: "a codec that there is not",
-        path: "Responses[].**",
+        differences: &[Differs("Responses[*].PartitionResponses[0].LogStartOffset", "-1", "0")],
         why: "Not yet the same: the text or the log start offset beside the refusal of a batch that is no batch.",
     },
     Deliberate {
         api: "Produce",
         case: "a length below zero",
-        path: "Responses[].**",
+        differences: &[Differs(
+            "Responses[*].PartitionResponses[0].ErrorMessage",
+            "null",
+            r#""Record size -1 is less than the minimum record overhead (14)""#,
+        )],
         why: "Not yet the same: the text or the log start offset beside the refusal of a batch that is no batch.",
     },
     Deliberate {
         api: "Fetch",
         case: "a limit within the second batch",
-        path: "Responses[].**",
+        differences: &[Differs(
+            "Responses[0].Partitions[0].Records[1]",
+            "null",
+            r#"{"Cut":"*"}"#,
+        )],
         why: "Whole batches only: Apache Kafka fills the limit up with a part of the next batch, which clients drop.",
     },
     Deliberate {
         api: "Metadata",
         case: "a topic that is made by asking",
-        path: "Topics[].**",
+        differences: &[
+            Differs(r#"Topics["asked-for-*].ErrorCode"#, "0", "3"),
+            Differs(
+                r#"Topics["asked-for-*].Partitions[0]"#,
+                r#"{"ErrorCode":0,*"PartitionIndex":0,*}"#,
+                "null",
+            ),
+            Differs(
+                r#"Topics["asked-for-* "AAAAAAAAAAAAAAAAAAAAAA"]"#,
+                "null",
+                r#"{"ErrorCode":3,*}"#,
+            ),
+            Differs(r#"Topics["asked-for-*"]"#, r#"{"ErrorCode":0,*}"#, "null"),
+        ],
         why: "A topic that is made because it was asked for is answered with its partitions at once; Apache Kafka answers an error first, and the client asks again.",
     },
     Deliberate {
-        api: "ApiVersions",
-        case: "*",
-        path: "ApiKeys[]",
-        why: "Only APIs that are served and features that work are announced; the table above names what is missing.",
+        api: "OffsetCommit",
+        case: "a group of which nothing could be committed",
+        differences: &[
+            Differs("Groups[0].ErrorCode", "69", "0"),
+            Differs("Groups[0].ErrorMessage", r#""Group * not found.""#, "null"),
+            Differs("Groups[0].GroupState", r#""Dead""#, r#""Empty""#),
+        ],
+        why: "A group that could not commit anything is not there; Apache Kafka keeps an empty one in memory.",
     },
     Deliberate {
         api: "ApiVersions",
         case: "*",
-        path: "FinalizedFeatures[]",
-        why: "Only APIs that are served and features that work are announced; the table above names what is missing.",
+        differences: not_announced! { 17 24 25 26 27 28 29 30 31 34 36 38 39 40 41 49 51 55 64 76 77 78 79 80 81 83 84 85 86 87 90 91 92 },
+        why: ANNOUNCED,
     },
     Deliberate {
         api: "ApiVersions",
         case: "*",
-        path: "SupportedFeatures[]",
-        why: "Only APIs that are served and features that work are announced; the table above names what is missing.",
+        differences: &[
+            Differs(
+                r#"FinalizedFeatures["eligible.leader.replicas.version"]"#,
+                "null",
+                r#"{"MaxVersionLevel":*,"Name":"eligible.leader.replicas.version"}"#,
+            ),
+            Differs(
+                r#"FinalizedFeatures["kraft.version"]"#,
+                "null",
+                r#"{"MaxVersionLevel":*,"Name":"kraft.version"}"#,
+            ),
+            Differs(
+                r#"FinalizedFeatures["transaction.version"]"#,
+                "null",
+                r#"{"MaxVersionLevel":*,"Name":"transaction.version"}"#,
+            ),
+            Differs(
+                r#"SupportedFeatures["eligible.leader.replicas.version"]"#,
+                "null",
+                r#"{"MaxVersion":*,"Name":"eligible.leader.replicas.version"}"#,
+            ),
+            Differs(
+                r#"SupportedFeatures["kraft.version"]"#,
+                "null",
+                r#"{"MaxVersion":*,"Name":"kraft.version"}"#,
+            ),
+            Differs(
+                r#"SupportedFeatures["share.version"]"#,
+                "null",
+                r#"{"MaxVersion":*,"Name":"share.version"}"#,
+            ),
+            Differs(
+                r#"SupportedFeatures["transaction.version"]"#,
+                "null",
+                r#"{"MaxVersion":*,"Name":"transaction.version"}"#,
+            ),
+        ],
+        why: ANNOUNCED,
     },
     Deliberate {
         api: "CreateTopics",
         case: "a time-out of zero",
-        path: "Topics[].**",
+        differences: &[
+            Differs("Topics[0].ErrorCode", "37", "7"),
+            Differs(
+                "Topics[0].ErrorMessage",
+                r#""Number of partitions was set to an invalid non-positive value.""#,
+                "null",
+            ),
+        ],
         why: "A topic is judged and made at once, so that a time-out of zero is never over; Apache Kafka's controller finds that it is.",
     },
     Deliberate {
         api: "DescribeConfigs",
         case: "loggers",
-        path: "Results[].**",
+        differences: &[
+            Differs("Results[0].ErrorCode", "42", "0"),
+            Differs(
+                "Results[0].ErrorMessage",
+                r#""Unsupported resource type: BROKER_LOGGER""#,
+                r#""""#,
+            ),
+            Differs(r#"Results[0].Configs["*"]"#, "null", "{*}"),
+        ],
         why: "Loggers and groups have no properties here yet.",
     },
     Deliberate {
         api: "DescribeConfigs",
         case: "a group",
-        path: "Results[].**",
+        differences: &[
+            Differs("Results[0].ErrorCode", "42", "0"),
+            Differs(
+                "Results[0].ErrorMessage",
+                r#""Unsupported resource type: GROUP""#,
+                r#""""#,
+            ),
+            Differs(r#"Results[0].Configs["*"]"#, "null", "{*}"),
+        ],
         why: "Loggers and groups have no properties here yet.",
     },
     Deliberate {
         api: "DescribeLogDirs",
-        case: "*",
-        path: "Results[].Topics[].**",
+        case: "no partitions",
+        differences: &[Differs(
+            r#"Results[0].Topics["on-disk"]"#,
+            r#"{"Name":"on-disk","Partitions":[]}"#,
+            "null",
+        )],
+        why: "Not yet the same: Apache Kafka merges a topic that is named twice and leaves out one without partitions.",
+    },
+    Deliberate {
+        api: "DescribeLogDirs",
+        case: "a topic twice",
+        differences: &[
+            Differs(r#"Results[0].Topics["on-disk"].Partitions[1]"#, "null", "{*}"),
+            Differs(r#"Results[0].Topics["on-disk"]"#, "{*}", "null"),
+        ],
         why: "Not yet the same: Apache Kafka merges a topic that is named twice and leaves out one without partitions.",
     },
     Deliberate {
         api: "CreatePartitions",
         case: "more than one request may make",
-        path: "Results[].**",
+        differences: &[
+            Differs(r#"Results["*"].ErrorCode"#, "44", "-1"),
+            Differs(
+                r#"Results["*"].ErrorMessage"#,
+                r#""Excessively large number of partitions per request.""#,
+                "null",
+            ),
+        ],
         why: "Not yet the same: Apache Kafka answers with an unexpected error and no text, here the limit is named.",
     },
     Deliberate {
         api: "IncrementalAlterConfigs",
         case: "loggers",
-        path: "Responses[].**",
+        differences: &[
+            Differs("Responses[0].ErrorCode", "42", "40"),
+            Differs(
+                "Responses[0].ErrorMessage",
+                r#""Unsupported resource type: BROKER_LOGGER""#,
+                r#""Logger kafka does not exist!""#,
+            ),
+        ],
         why: "Loggers and groups have no properties here yet.",
     },
     Deliberate {
         api: "IncrementalAlterConfigs",
         case: "a group",
-        path: "Responses[].**",
+        differences: &[
+            Differs("Responses[0].ErrorCode", "42", "0"),
+            Differs(
+                "Responses[0].ErrorMessage",
+                r#""Unsupported resource type: GROUP""#,
+                "null",
+            ),
+        ],
         why: "Loggers and groups have no properties here yet.",
+    },
+    Deliberate {
+        api: "UpdateFeatures",
+        case: "transaction.version",
+        differences: &[
+            Differs("ErrorCode", "95", "0"),
+            Differs(
+                "ErrorMessage",
+                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature transaction.version. Feature transaction.version not found.""#,
+                "*",
+            ),
+            Differs(
+                "ErrorMessage",
+                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature transaction.version. Local controller 1 does not support this feature.""#,
+                "*",
+            ),
+            Differs(
+                "Results[0]",
+                "null",
+                r#"{"ErrorCode":0,"ErrorMessage":"NONE","Feature":"transaction.version"}"#,
+            ),
+        ],
+        why: "The features are those of the build: a level is not changed, and those that have no meaning here are not there.",
+    },
+    Deliberate {
+        api: "UpdateFeatures",
+        case: "share.version",
+        differences: &[
+            Differs("ErrorCode", "95", "0"),
+            Differs(
+                "ErrorMessage",
+                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature share.version. Feature share.version not found.""#,
+                "*",
+            ),
+            Differs(
+                "ErrorMessage",
+                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature share.version. Local controller 1 does not support this feature.""#,
+                "*",
+            ),
+            Differs(
+                "Results[0]",
+                "null",
+                r#"{"ErrorCode":0,"ErrorMessage":"NONE","Feature":"share.version"}"#,
+            ),
+        ],
+        why: "The features are those of the build: a level is not changed, and those that have no meaning here are not there.",
+    },
+    Deliberate {
+        api: "UpdateFeatures",
+        case: "eligible.leader.replicas.version",
+        differences: &[
+            Differs("ErrorCode", "95", "0"),
+            Differs(
+                "ErrorMessage",
+                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature eligible.leader.replicas.version. Feature eligible.leader.replicas.version not found.""#,
+                "*",
+            ),
+            Differs(
+                "ErrorMessage",
+                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature eligible.leader.replicas.version. Local controller 1 does not support this feature.""#,
+                "*",
+            ),
+            Differs(
+                "Results[0]",
+                "null",
+                r#"{"ErrorCode":0,"ErrorMessage":"NONE","Feature":"eligible.leader.replicas.version"}"#,
+            ),
+        ],
+        why: "The features are those of the build: a level is not changed, and those that have no meaning here are not there.",
+    },
+    Deliberate {
+        api: "UpdateFeatures",
+        case: "kraft.version",
+        differences: &[
+            Differs("ErrorCode", "95", "0"),
+            Differs(
+                "ErrorMessage",
+                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature kraft.version. Feature kraft.version not found.""#,
+                "*",
+            ),
+            Differs(
+                "ErrorMessage",
+                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature kraft.version. Local controller 1 does not support this feature.""#,
+                "*",
+            ),
+            Differs(
+                "Results[0]",
+                "null",
+                r#"{"ErrorCode":0,"ErrorMessage":"NONE","Feature":"kraft.version"}"#,
+            ),
+        ],
+        why: "The features are those of the build: a level is not changed, and those that have no meaning here are not there.",
+    },
+    Deliberate {
+        api: "UpdateFeatures",
+        case: "group.version",
+        differences: &[
+            Differs("ErrorCode", "95", "0"),
+            Differs(
+                "ErrorMessage",
+                r#""The update failed for all features since the following feature had an error: Invalid update version 0 for feature group.version. This broker's features are those of its build and do not change.""#,
+                "null",
+            ),
+            Differs(
+                "Results[0]",
+                "null",
+                r#"{"ErrorCode":0,"ErrorMessage":"NONE","Feature":"group.version"}"#,
+            ),
+        ],
+        why: "The features are those of the build: a level is not changed, and those that have no meaning here are not there.",
+    },
+    Deliberate {
+        api: "UpdateFeatures",
+        case: "metadata.version",
+        differences: &[
+            Differs("ErrorCode", "95", "0"),
+            Differs(
+                "ErrorMessage",
+                r#""The update failed for all features since the following feature had an error: Invalid metadata.version 26. Refusing to perform the requested downgrade because it might delete metadata information.""#,
+                "null",
+            ),
+            Differs(
+                "ErrorMessage",
+                r#""The update failed for all features since the following feature had an error: Invalid metadata.version 26. Unsafe metadata downgrade is not supported in this version.""#,
+                "null",
+            ),
+            Differs(
+                "Results[0]",
+                "null",
+                r#"{"ErrorCode":0,"ErrorMessage":"NONE","Feature":"metadata.version"}"#,
+            ),
+        ],
+        why: "The features are those of the build: a level is not changed, and those that have no meaning here are not there.",
     },
     Deliberate {
         api: "DescribeTopicPartitions",
         case: "an empty name",
-        path: "Topics[].**",
+        differences: &[
+            Differs("Topics[0].ErrorCode", "17", "-1"),
+            Differs("Topics[0].TopicAuthorizedOperations", "3576", "-2147483648"),
+        ],
         why: "Not yet the same: Apache Kafka names an invalid cursor or name as an error at each topic, here the connection is closed or the name refused.",
     },
     Deliberate {
         api: "DescribeTopicPartitions",
         case: "from a topic that is not asked for",
-        path: "",
+        differences: &[Differs(
+            "",
+            r#""(the connection is closed)""#,
+            r#"{"NextCursor":null,*{"ErrorCode":42,*}"#,
+        )],
         why: "Not yet the same: Apache Kafka names an invalid cursor or name as an error at each topic, here the connection is closed or the name refused.",
     },
     Deliberate {
         api: "DescribeTopicPartitions",
         case: "from below zero",
-        path: "",
+        differences: &[Differs(
+            "",
+            r#""(the connection is closed)""#,
+            r#"{"NextCursor":null,*{"ErrorCode":42,*}"#,
+        )],
         why: "Not yet the same: Apache Kafka names an invalid cursor or name as an error at each topic, here the connection is closed or the name refused.",
     },
     Deliberate {
         api: "DescribeGroups",
         case: "a group before its assignment",
-        path: "Groups[].**",
-        why: "A classic group is described from its first member on. Apache Kafka does not see it before something of its \
-              coordinator has been committed since, and answers that there is no such group.",
+        differences: &[Differs("Groups[0].*", "*", "*")],
+        why: "A classic group is described from its first member on. Apache Kafka does not see it before something of its coordinator has been committed since, and answers that there is no such group.",
     },
     Deliberate {
         api: "ConsumerGroupHeartbeat",
         case: "an expression that is none",
-        path: "ErrorMessage",
+        differences: &[Differs(
+            "ErrorMessage",
+            r#""SubscribedTopicRegex `[` is not a valid regular expression: *""#,
+            r#""SubscribedTopicRegex `[` is not a valid regular expression: missing closing ].""#,
+        )],
         why: "What is wrong with an expression is said in the words of another library.",
     },
 ];

@@ -6,6 +6,7 @@ use tickertape_broker::wire::build::{BatchBuilder, seal};
 use tickertape_broker::wire::compression::{Compression, decompress};
 
 use super::action::{BatchPlan, Flaw, Sequence, Time};
+use crate::lists::{Exception, Lists};
 use crate::value::{hex, unhex};
 
 const MINUTE_MS: i64 = 60_000;
@@ -146,8 +147,9 @@ impl Made {
 }
 
 /// Takes out of a fetched batch, as [`crate::records`] shows it, what one broker cannot know of the other: a producer id
-/// that it gave out (and the checksum over it), and, where a topic made the broker compress anew, the codec's output.
-pub(super) fn read(mut batch: Value, named: Option<String>, recompressed: bool) -> Value {
+/// that it gave out (and the checksum over it), and, where a topic made the broker compress anew (then there are
+/// `recompressed` lists), the codec's output.
+pub(super) fn read(mut batch: Value, named: Option<String>, recompressed: Option<&Lists>) -> Value {
     let crc = |batch: &mut Value| {
         if let Some(fields) = batch.as_object_mut() {
             fields.remove("Crc");
@@ -159,8 +161,9 @@ pub(super) fn read(mut batch: Value, named: Option<String>, recompressed: bool) 
     }
     let codec = batch["Attributes"].as_i64().unwrap_or_default() & 7;
     let codec = u8::try_from(codec).ok().and_then(Compression::from_id);
-    if let (true, Some(codec @ (Compression::Gzip | Compression::Snappy | Compression::Lz4 | Compression::Zstd))) =
+    if let (Some(lists), Some(codec @ (Compression::Gzip | Compression::Snappy | Compression::Lz4 | Compression::Zstd))) =
         (recompressed, codec)
+        && lists.except(Exception::Recompressed)
     {
         let payload = batch["Payload"].as_str().and_then(unhex).unwrap_or_default();
         let plain = decompress(codec, &payload, EXPANDED_BYTES_MAX).map(|plain| hex(&plain));

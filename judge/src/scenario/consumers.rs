@@ -6,6 +6,7 @@ use super::action::{Action, Beat, Pick, Stray};
 use super::run::{Outcome, Run};
 use super::side::Request;
 use super::world::{GROUPS, MEMBERS};
+use crate::lists::Exception;
 
 const REBALANCE_TIMEOUT_MS: i32 = 300_000;
 
@@ -60,11 +61,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The topics that a member subscribes to. The assignor `uniform` takes topics in the order of their ids, which each
-    /// broker makes up for itself: its group has one topic. `range` takes each topic for itself.
+    /// The topics that a member subscribes to. `range` takes each topic for itself.
     fn subscribed(&self, group: usize, pick: Pick) -> Vec<String> {
         let name = |slot: u8| format!("{}-{slot}", self.world.name);
-        if group == GROUPS - 1 {
+        if group == GROUPS - 1 && self.lists.except(Exception::UniformOverTopics) {
             return vec![name(0)];
         }
         let chosen: Vec<String> = (0..3_u8).filter(|slot| pick >> slot & 1 == 1).map(name).collect();

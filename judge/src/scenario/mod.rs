@@ -33,7 +33,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;
 
 use crate::both::{Both, Side};
-use crate::lists::Lists;
+use crate::lists::{Exception, Lists};
 use action::Action;
 pub use run::Found;
 use run::{Run, Stop};
@@ -156,6 +156,12 @@ impl Stage {
             Stop::Differ(found) => failure(Ok(found), trace),
             Stop::Broken(error) => failure(Err(error), trace),
         })
+    }
+
+    /// The exceptions that no scenario has needed yet.
+    #[must_use]
+    pub fn unused_exceptions(&self) -> Vec<Exception> {
+        self.lists.unused_exceptions()
     }
 
     /// Performs the scenario of a seed.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::action::{Action, Committer, Note, Pick, Place, Stray};
 use super::run::{Outcome, Run};
 use super::side::Request;
+use crate::lists::Exception;
 
 /// More than `offset.metadata.max.bytes`.
 const NOTE_TOO_LONG: usize = 5000;
@@ -117,9 +118,9 @@ impl Run<'_> {
         let note = match note {
             Note::Text(pick) => "n".repeat(usize::from(pick)).into(),
             Note::Null => Value::Null,
-            // Apache Kafka keeps an empty group in memory where nothing could be committed; ours has none of which nothing is
-            // stored.
-            Note::TooLong if !self.world.groups[group].commits => "n".into(),
+            Note::TooLong if !self.world.groups[group].commits && self.lists.except(Exception::RefusedFirstCommit) => {
+                "n".into()
+            }
             Note::TooLong => "n".repeat(NOTE_TOO_LONG).into(),
         };
         let part = json!({

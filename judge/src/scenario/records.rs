@@ -7,6 +7,7 @@ use super::batch::{Made, Produced, producer_of, time_ms};
 use super::run::{Outcome, Run};
 use super::side::Request;
 use super::world::Sent;
+use crate::lists::Exception;
 
 impl Run<'_> {
     pub(super) fn on_records(&mut self, action: &Action) -> Outcome {
@@ -156,7 +157,7 @@ impl Run<'_> {
             Sought::EarliestLocal => -4,
             Sought::LatestTiered => -5,
             Sought::Unknown => -9,
-            Sought::Time(Time::Near(delta)) if stamped => {
+            Sought::Time(Time::Near(delta)) if stamped && self.lists.except(Exception::AppendTime) => {
                 let far = if delta < 0 { Time::Old(60) } else { Time::Future(20) };
                 time_ms(far, self.world.began_ms)
             }

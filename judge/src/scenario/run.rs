@@ -19,7 +19,7 @@ use super::world::World;
 use crate::both::highest_version;
 use crate::client::{Answer, AskError, Client, Ticket};
 use crate::compare::{Difference, compare};
-use crate::lists::Lists;
+use crate::lists::{Exception, Lists};
 
 /// How long an answer that the other broker has given may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -244,8 +244,8 @@ impl<'a> Run<'a> {
     }
 
     fn differences(&self, request: &Request, answers: &[Value; 2]) -> Vec<Difference> {
-        let [mut ours, mut theirs] = [0, 1].map(|at| self.sides[at].read(&answers[at]));
-        if request.stamped {
+        let [mut ours, mut theirs] = [0, 1].map(|at| self.sides[at].read(&answers[at], self.lists));
+        if request.stamped && self.lists.except(Exception::AppendTime) {
             unstamp(&mut ours, self.world.began_ms);
             unstamp(&mut theirs, self.world.began_ms);
         }
@@ -258,17 +258,13 @@ impl<'a> Run<'a> {
             }
         }
         let mut differences = compare(self.lists, request.api, &ours, &theirs);
-        differences.retain(|difference| {
-            self.lists
-                .deliberate(request.api, "scenario", &difference.path)
-                .is_none()
-        });
+        differences.retain(|found| self.lists.deliberate(request.api, "scenario", found).is_none());
         differences
     }
 
     /// The answer of both, or where they differ.
     fn agree(&mut self, request: &Request, answers: &[Value; 2]) -> Outcome<Value> {
-        let answer = self.sides[1].read(&answers[1]);
+        let answer = self.sides[1].read(&answers[1], self.lists);
         self.trace.push(format!(
             "    {} v{} {} -> {}",
             request.api,
@@ -291,8 +287,10 @@ impl<'a> Run<'a> {
 
     /// Sends what may have to wait, on connections of its own.
     pub(super) fn send(&mut self, group: usize, member: usize, mut request: Request) -> Outcome {
-        // A client that waits no longer for an answer has closed its connection.
-        self.waiting.retain(|one| (one.group, one.member) != (group, member));
+        let waits = |one: &Waiting| (one.group, one.member) == (group, member);
+        if self.waiting.iter().any(waits) && self.lists.except(Exception::OlderJoin) {
+            self.waiting.retain(|one| !waits(one));
+        }
         let alone = request.api == "JoinGroup" && self.is_empty(group)?;
         let mut tickets = Vec::new();
         for side in &mut self.sides {
@@ -413,8 +411,8 @@ impl<'a> Run<'a> {
                 differences: vec![Difference {
                     path: "(whether it is answered)".to_owned(),
                     place: String::new(),
-                    ours: self.sides[0].read(&said(&one.answers[0])),
-                    theirs: self.sides[1].read(&said(&one.answers[1])),
+                    ours: self.sides[0].read(&said(&one.answers[0]), self.lists),
+                    theirs: self.sides[1].read(&said(&one.answers[1]), self.lists),
                 }],
             }));
         };
@@ -436,12 +434,15 @@ impl<'a> Run<'a> {
         let group = &self.world.groups[one.group];
         let name = &group.members[one.member].name;
         for (side, answer) in self.sides.iter_mut().zip(answers.iter()) {
-            let read = side.read(answer);
+            let read = side.read(answer, self.lists);
             let members = read["Members"].as_array().into_iter().flatten();
             let members = members.filter_map(|member| Some(member["MemberId"].as_str()?.to_owned()));
             side.learn_led(name, members.collect());
         }
-        if group.leader_left && answers.iter().all(|answer| answer["ErrorCode"] == 0) {
+        if group.leader_left
+            && answers.iter().all(|answer| answer["ErrorCode"] == 0)
+            && self.lists.except(Exception::LeaderAfterLeader)
+        {
             for answer in answers {
                 answer["Leader"] = Value::Null;
                 answer["Members"] = Value::Null;

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::batch::{self, Made};
 use crate::client::Client;
+use crate::lists::{Exception, Lists};
 use crate::value::{hex, uuid_text};
 
 /// A request as both brokers are to get it.
@@ -159,40 +160,46 @@ impl Side {
         Ok(self.ids.get(text).cloned().unwrap_or(unknown).into())
     }
 
-    /// An answer in the scenario's names. Lists whose order Kafka does not define are sorted.
-    pub(super) fn read(&self, answer: &Value) -> Value {
+    /// An answer in the scenario's names, but for the exceptions of `lists`.
+    pub(super) fn read(&self, answer: &Value, lists: &Lists) -> Value {
         match answer {
             Value::Object(fields) => fields
                 .iter()
                 .map(|(name, value)| {
                     let value = match (name.as_str(), value) {
-                        // Apache Kafka cuts a batch at the limit of bytes and clients drop it; ours ends before it.
                         ("Records", Value::Array(batches)) => {
-                            let whole = batches.iter().filter(|batch| batch.get("Cut").is_none());
-                            whole.map(|batch| self.batch(batch)).collect()
+                            let cut = |batch: &Value| batch.get("Cut").is_some() && lists.except(Exception::CutBatch);
+                            let whole = batches.iter().filter(|batch| !cut(batch));
+                            whole.map(|batch| self.batch(batch, lists)).collect()
                         }
                         ("ProducerId", Value::Number(id)) => id
                             .as_i64()
                             .and_then(|id| self.producer_name(id))
                             .map_or_else(|| value.clone(), Value::from),
-                        ("LogAppendTimeMs", Value::Number(time)) if time.as_i64() != Some(-1) => "now".into(),
-                        _ => self.read(value),
+                        ("LogAppendTimeMs", Value::Number(time))
+                            if time.as_i64() != Some(-1) && lists.except(Exception::AppendTime) =>
+                        {
+                            "now".into()
+                        }
+                        _ => self.read(value, lists),
                     };
                     (name.clone(), value)
                 })
                 .collect::<serde_json::Map<_, _>>()
                 .into(),
             Value::Array(values) => {
-                let mut values: Vec<Value> = values.iter().map(|value| self.read(value)).collect();
-                values.sort_by_cached_key(sort_key);
+                let mut values: Vec<Value> = values.iter().map(|value| self.read(value, lists)).collect();
+                if !values.is_sorted_by_key(sort_key) && lists.except(Exception::Order) {
+                    values.sort_by_cached_key(sort_key);
+                }
                 values.into()
             }
-            Value::String(text) => self.named(text).into(),
+            Value::String(text) => self.named(text, lists).into(),
             other => other.clone(),
         }
     }
 
-    fn named(&self, text: &str) -> String {
+    fn named(&self, text: &str, lists: &Lists) -> String {
         if let Some(name) = self.names.get(text) {
             return name.clone();
         }
@@ -204,23 +211,24 @@ impl Side {
                 }
             }
         }
-        // The bounds of what a timestamp may be, counted from now.
-        if let Some(at) = text.find("The timestamp should be within [") {
+        if let Some(at) = text.find("The timestamp should be within [")
+            && lists.except(Exception::TimestampBounds)
+        {
             text.truncate(at);
         }
-        // The id of a member whose answer has not come yet.
         if let Some(before) = text.len().checked_sub(36)
             && text.is_char_boundary(before)
             && is_uuid(&text[before..])
+            && lists.except(Exception::UntoldMember)
         {
             text.replace_range(before.., "(an id to be told)");
         }
         text
     }
 
-    fn batch(&self, batch: &Value) -> Value {
+    fn batch(&self, batch: &Value, lists: &Lists) -> Value {
         let producer = batch["ProducerId"].as_i64().and_then(|id| self.producer_name(id));
-        batch::read(batch.clone(), producer, self.recompressed)
+        batch::read(batch.clone(), producer, self.recompressed.then_some(lists))
     }
 
     fn producer_name(&self, id: i64) -> Option<String> {

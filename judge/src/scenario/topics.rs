@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::action::{Action, Change, Creation, Setting};
 use super::run::{Outcome, Run};
 use super::side::Request;
+use crate::lists::Exception;
 
 impl Run<'_> {
     pub(super) fn on_topics(&mut self, action: &Action) -> Outcome {
@@ -61,9 +62,6 @@ impl Run<'_> {
                 validate_only,
                 version,
             } => {
-                // Of several refusals the one in the order of Java's hash table is told: an operation that there is not, alone.
-                let unknown = changes.iter().find(|(change, _)| *change == Change::Unknown);
-                let changes = unknown.map_or(changes.as_slice(), std::slice::from_ref);
                 let configs = changes.iter().map(|(change, setting)| {
                     let value = match change {
                         Change::Delete => Value::Null,
@@ -189,7 +187,7 @@ impl Run<'_> {
         let name = self.world.topic(topic);
         let mut version = Self::version("Metadata", version)?;
         // Before version 4 a topic that there is not would be made.
-        if version < 4 && !self.world.topics.contains_key(&name) {
+        if version < 4 && !self.world.topics.contains_key(&name) && self.lists.except(Exception::MadeByAsking) {
             version += 4;
         }
         let topic = if by_id && version >= 12 {

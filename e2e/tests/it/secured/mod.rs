@@ -15,7 +15,7 @@ use tickertape_judge::apache::ApacheKafka;
 use self::authority::{Authority, file};
 use self::issuer::{AUDIENCE, CLIENT_ID, CLIENT_SECRET, Issuer};
 use self::recorder::Recorder;
-use crate::support::{Server, eventually, ok, ok_with_input, signal, tickertape};
+use crate::support::{Arguments, Server, eventually, ok, ok_with_input, signal, tickertape};
 
 const USER: &str = "feed";
 const PASSWORD: &str = "feed-password";
@@ -203,39 +203,15 @@ fn every_command_works(name: &str, client: &[String]) {
         client,
     ));
 
-    let feed = [
-        "produce",
-        "--feed",
-        "ticks",
-        "--rate",
-        "max",
-        "--ticks-per-day",
-        "100",
-        "--partitions",
-        "1",
-    ];
-    let days = [
-        "--from",
-        "2012-06-01",
-        "--to",
-        "2012-06-04",
-        "--topic",
-        &ticks,
-        "--bars-topic",
-        &bars,
-    ];
-    ok(&with(&[&feed[..], &days].concat(), client));
+    let feed = Arguments::feed("ticks").days("2012-06-01", "2012-06-04");
+    let feed = feed.with(&["--ticks-per-day", "100", "--partitions", "1"]);
+    let feed = feed.with(&["--topic", &ticks, "--bars-topic", &bars]);
+    ok(&with(&feed.get(), client));
     let dir = tempfile::tempdir().unwrap();
     let s3 = Server::s3(&dir);
-    let to = [
-        "--to",
-        "s3://market/lake",
-        "--s3-endpoint",
-        s3.get("endpoint"),
-        "--max-age",
-        "200ms",
-    ];
-    let sink = with(&[&["consume", "--topic", &ticks][..], &to].concat(), client);
+    let sink = Arguments::sink(&[&ticks], "s3://market/lake").with(&["--s3-endpoint", s3.get("endpoint")]);
+    let sink = sink.get();
+    let sink = with(&sink, client);
     let mut sink = tickertape(&sink)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
