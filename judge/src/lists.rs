@@ -109,6 +109,26 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
         reason: "the disk is in use",
     },
     MayDiffer {
+        api: "DescribeQuorum",
+        path: "**.LastFetchTimestamp",
+        reason: "the time of the answer",
+    },
+    MayDiffer {
+        api: "DescribeQuorum",
+        path: "**.LastCaughtUpTimestamp",
+        reason: "the time of the answer",
+    },
+    MayDiffer {
+        api: "DescribeQuorum",
+        path: "**.HighWatermark",
+        reason: "an offset in Apache Kafka's own metadata log",
+    },
+    MayDiffer {
+        api: "DescribeQuorum",
+        path: "**.LogEndOffset",
+        reason: "an offset in Apache Kafka's own metadata log",
+    },
+    MayDiffer {
         api: "*",
         path: "ClusterId",
         reason: "each is a cluster of its own",
@@ -137,6 +157,12 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
 
 /// What has no order.
 pub const UNORDERED: &[Unordered] = &[
+    Unordered {
+        api: "AlterReplicaLogDirs",
+        path: "Results[].Partitions[]",
+        by: &["PartitionIndex"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
     Unordered {
         api: "ElectLeaders",
         path: "ReplicaElectionResults[]",

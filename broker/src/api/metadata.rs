@@ -1,9 +1,9 @@
 //! Metadata (key 3), versions 0–13: the broker and the topics, and their creation at the first mention.
 //!
 //! No list means all topics (version 0: an empty list), an empty list means none. A topic that is not there is made where
-//! `auto.create.topics.enable` and, from version 4 on, the request allow it; unlike Kafka, whose first answer is an error
-//! and a second try, the answer already has its partitions. Version 10 added topic ids, version 12 asks by them, version
-//! 13 a top-level error.
+//! `auto.create.topics.enable` and, from version 4 on, the request allow it. As in Apache Kafka, where another process makes
+//! it meanwhile, that first answer is an error; who asks again finds it. Version 10 added topic ids, version 12 asks by
+//! them, version 13 a top-level error.
 
 use std::collections::HashSet;
 
@@ -123,13 +123,10 @@ async fn by_name(ctx: &RequestContext, version: i16, name: TopicName, may_create
     if check_name(&name).is_err() {
         return unknown(version, Some(name), Uuid::nil(), ResponseError::InvalidTopicException);
     }
-    if !may_create {
-        return unknown(version, Some(name), Uuid::nil(), ResponseError::UnknownTopicOrPartition);
+    if may_create && let Err(error) = create_topics::auto_create(ctx, &name).await {
+        tracing::warn!(topic = %name.0, "cannot make a topic that was asked for: {}", error.error);
     }
-    match create_topics::auto_create(ctx, &name).await {
-        Ok(topic) => describe(ctx, version, &topic),
-        Err(error) => unknown(version, Some(name), Uuid::nil(), error.error),
-    }
+    unknown(version, Some(name), Uuid::nil(), ResponseError::UnknownTopicOrPartition)
 }
 
 fn unknown(version: i16, name: Option<TopicName>, id: Uuid, error: ResponseError) -> MetadataResponseTopic {

@@ -23,21 +23,26 @@ use crate::wire::guard;
 
 mod alter_configs;
 mod alter_partition_reassignments;
+mod alter_replica_log_dirs;
 pub(crate) mod api_versions;
 mod config_changes;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
+mod create_acls;
 mod create_partitions;
 mod create_topics;
+mod delete_acls;
 mod delete_groups;
 mod delete_records;
 mod delete_topics;
+mod describe_acls;
 mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
+mod describe_quorum;
 mod describe_topic_partitions;
 mod describe_transactions;
 mod describe_user_scram_credentials;
@@ -227,8 +232,12 @@ pub(crate) static TABLE: &[Api] = &[
     api!(DeleteRecords, 0..=2, delete_records),
     api!(InitProducerId, 0..=5, init_producer_id),
     api!(OffsetForLeaderEpoch, 2..=4, offset_for_leader_epoch),
+    api!(DescribeAcls, 1..=3, describe_acls),
+    api!(CreateAcls, 1..=3, create_acls),
+    api!(DeleteAcls, 1..=3, delete_acls),
     api!(DescribeConfigs, 1..=4, describe_configs),
     api!(AlterConfigs, 0..=2, alter_configs),
+    api!(AlterReplicaLogDirs, 1..=2, alter_replica_log_dirs),
     api!(DescribeLogDirs, 1..=4, describe_log_dirs),
     api!(CreatePartitions, 0..=3, create_partitions),
     api!(DeleteGroups, 0..=2, delete_groups),
@@ -239,6 +248,7 @@ pub(crate) static TABLE: &[Api] = &[
     api!(OffsetDelete, 0..=0, offset_delete),
     api!(DescribeClientQuotas, 0..=1, describe_client_quotas),
     api!(DescribeUserScramCredentials, 0..=0, describe_user_scram_credentials),
+    api!(DescribeQuorum, 0..=2, describe_quorum),
     api!(UpdateFeatures, 0..=2, update_features),
     api!(DescribeCluster, 0..=2, describe_cluster),
     api!(DescribeProducers, 0..=0, describe_producers),

@@ -3,10 +3,14 @@
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::alter_partition_reassignments_request::{ReassignablePartition, ReassignableTopic};
+use kafka_protocol::messages::alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
+use kafka_protocol::messages::create_acls_request::AclCreation;
+use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
 use kafka_protocol::messages::describe_client_quotas_request::ComponentData;
 use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::describe_user_scram_credentials_request::UserName;
 use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::update_features_request::FeatureUpdateKey;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::StrBytes;
@@ -253,4 +257,109 @@ fn a_partition_names_the_producers_that_it_knows() {
     assert_eq!(describe("nowhere", 0).error_code, unknown);
     let invalid = ResponseError::InvalidTopicException.code();
     assert_eq!(describe("not a name", 0).error_code, invalid);
+}
+
+#[test]
+fn a_topic_that_is_made_by_asking_is_there_for_the_next_question() {
+    let broker = Broker::builder()
+        .property("num.partitions", "3")
+        .start_blocking()
+        .unwrap();
+    let mut client = Client::connect(broker.bootstrap_servers());
+    let mut ask = |may_create| {
+        let topic = MetadataRequestTopic::default().with_name(Some(name("asked")));
+        let request = MetadataRequest::default()
+            .with_topics(Some(vec![topic]))
+            .with_allow_auto_topic_creation(may_create);
+        let answer = client.call(latest(ApiKey::Metadata), &request).topics.remove(0);
+        (answer.error_code, answer.partitions.len(), answer.topic_id.is_nil())
+    };
+    let unknown = (ResponseError::UnknownTopicOrPartition.code(), 0, true);
+    assert_eq!(ask(false), unknown);
+    assert_eq!(ask(true), unknown, "as Apache Kafka, which makes it meanwhile");
+    assert_eq!(ask(true), (0, 3, false));
+}
+
+#[test]
+fn without_an_authorizer_there_are_no_acls() {
+    let (_broker, mut client) = start();
+    let disabled = ResponseError::SecurityDisabled.code();
+    let describe = DescribeAclsRequest::default()
+        .with_resource_type_filter(1)
+        .with_pattern_type_filter(1)
+        .with_operation(1)
+        .with_permission_type(1);
+    let create = AclCreation::default()
+        .with_resource_type(2)
+        .with_resource_pattern_type(3)
+        .with_operation(3)
+        .with_permission_type(3);
+    let delete = DeleteAclsFilter::default()
+        .with_resource_type_filter(2)
+        .with_pattern_type_filter(3)
+        .with_operation(3)
+        .with_permission_type(3);
+    let described = client.call(latest(ApiKey::DescribeAcls), &describe);
+    assert_eq!((described.error_code, described.resources.len()), (disabled, 0));
+    let request = CreateAclsRequest::default().with_creations(vec![create.clone(), create]);
+    let created = client.call(latest(ApiKey::CreateAcls), &request);
+    let codes: Vec<i16> = created.results.iter().map(|result| result.error_code).collect();
+    assert_eq!(codes, [disabled; 2]);
+    let request = DeleteAclsRequest::default().with_filters(vec![delete]);
+    let deleted = client.call(latest(ApiKey::DeleteAcls), &request);
+    let codes: Vec<i16> = deleted.filter_results.iter().map(|result| result.error_code).collect();
+    assert_eq!(codes, [disabled]);
+}
+
+#[test]
+fn a_replica_is_in_the_one_directory() {
+    let (_broker, mut client) = start();
+    client.create_topic("placed", 1, &[]);
+    let described = client.call(latest(ApiKey::DescribeLogDirs), &DescribeLogDirsRequest::default());
+    let here = described.results[0].log_dir.to_string();
+    let mut move_to = |dir: &str, topic: &str, partition| {
+        let topic = AlterReplicaLogDirTopic::default()
+            .with_name(name(topic))
+            .with_partitions(vec![partition]);
+        let dir = AlterReplicaLogDir::default()
+            .with_path(text(dir))
+            .with_topics(vec![topic]);
+        let request = AlterReplicaLogDirsRequest::default().with_dirs(vec![dir]);
+        let answer = client.call(latest(ApiKey::AlterReplicaLogDirs), &request);
+        answer.results[0].partitions[0].error_code
+    };
+    assert_eq!(move_to(&here, "placed", 0), 0);
+    let unknown = ResponseError::UnknownTopicOrPartition.code();
+    assert_eq!(move_to(&here, "placed", 1), unknown);
+    assert_eq!(move_to(&here, "nowhere", 0), unknown);
+    assert_eq!(move_to("/elsewhere", "placed", 0), ResponseError::LogDirNotFound.code());
+    assert_eq!(
+        move_to(&here, &"long".repeat(60), 0),
+        ResponseError::InvalidTopicException.code()
+    );
+}
+
+#[test]
+fn the_broker_is_the_only_controller() {
+    let (_broker, mut client) = start();
+    let mut describe = |topic: &str, partition| {
+        let partition = describe_quorum_request::PartitionData::default().with_partition_index(partition);
+        let topic = describe_quorum_request::TopicData::default()
+            .with_topic_name(name(topic))
+            .with_partitions(vec![partition]);
+        let request = DescribeQuorumRequest::default().with_topics(vec![topic]);
+        client.call(latest(ApiKey::DescribeQuorum), &request)
+    };
+    let quorum = describe("__cluster_metadata", 0);
+    let partition = &quorum.topics[0].partitions[0];
+    assert_eq!(
+        (quorum.error_code, partition.error_code, partition.leader_id.0),
+        (0, 0, 1)
+    );
+    assert_eq!(partition.current_voters.len(), 1);
+    assert_eq!(quorum.nodes[0].listeners[0].name.to_string(), "CONTROLLER");
+    for (topic, partition) in [("__cluster_metadata", 1), ("elsewhere", 0)] {
+        let refused = describe(topic, partition).topics.remove(0).partitions.remove(0);
+        assert_eq!(refused.error_code, ResponseError::UnknownTopicOrPartition.code());
+    }
 }

@@ -7,20 +7,25 @@ use crate::run::{Case, Judged, Runner, case};
 
 mod alter_configs;
 mod alter_partition_reassignments;
+mod alter_replica_log_dirs;
 mod api_versions;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
+mod create_acls;
 mod create_partitions;
 mod create_topics;
+mod delete_acls;
 mod delete_groups;
 mod delete_records;
 mod delete_topics;
+mod describe_acls;
 mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
+mod describe_quorum;
 mod describe_topic_partitions;
 mod describe_transactions;
 mod describe_user_scram_credentials;
@@ -72,8 +77,12 @@ pub const TABLE: &[(&str, Cases)] = &[
     ("DeleteRecords", delete_records::cases),
     ("InitProducerId", init_producer_id::cases),
     ("OffsetForLeaderEpoch", offset_for_leader_epoch::cases),
+    ("DescribeAcls", describe_acls::cases),
+    ("CreateAcls", create_acls::cases),
+    ("DeleteAcls", delete_acls::cases),
     ("DescribeConfigs", describe_configs::cases),
     ("AlterConfigs", alter_configs::cases),
+    ("AlterReplicaLogDirs", alter_replica_log_dirs::cases),
     ("DescribeLogDirs", describe_log_dirs::cases),
     ("CreatePartitions", create_partitions::cases),
     ("DeleteGroups", delete_groups::cases),
@@ -84,6 +93,7 @@ pub const TABLE: &[(&str, Cases)] = &[
     ("OffsetDelete", offset_delete::cases),
     ("DescribeClientQuotas", describe_client_quotas::cases),
     ("DescribeUserScramCredentials", describe_user_scram_credentials::cases),
+    ("DescribeQuorum", describe_quorum::cases),
     ("UpdateFeatures", update_features::cases),
     ("DescribeCluster", describe_cluster::cases),
     ("DescribeProducers", describe_producers::cases),
