@@ -66,7 +66,7 @@ pub const DELIBERATE: &[Deliberate] = &[
     Deliberate {
         api: "ApiVersions",
         case: "*",
-        differences: not_announced! { 17 24 25 26 27 28 29 30 31 34 36 38 39 40 41 49 51 55 64 76 77 78 79 80 81 83 84 85 86 87 90 91 92 },
+        differences: not_announced! { 17 24 25 26 27 28 36 38 39 40 41 49 51 64 76 77 78 79 80 81 83 84 85 86 87 90 91 92 },
         why: ANNOUNCED,
     },
     Deliberate {
