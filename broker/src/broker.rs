@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, SystemClock};
 use crate::config::BrokerConfig;
 use crate::coordinator::group::{GroupConfig, MigrationPolicy};
+use crate::coordinator::txn::TxnConfig;
 use crate::error::BrokerError;
 use crate::log::LogDir;
 use crate::metadata::configs::{ClientMetrics, Configs, Identity};
@@ -25,6 +26,7 @@ use crate::metadata::topics::Topics;
 use crate::runtime::fetch_sessions::FetchSessions;
 use crate::runtime::groups::Groups;
 use crate::runtime::housekeeping::{Housekeeping, HousekeepingConfig};
+use crate::runtime::txn::{Intervals, Parts, Txns};
 use crate::server::address::{self, Advertised};
 use crate::server::{Server, bind};
 
@@ -62,8 +64,10 @@ pub(crate) struct BrokerState {
     pub topics: Arc<Topics>,
     /// The consumer groups.
     pub groups: Groups,
-    /// The ids of idempotent producers.
-    pub producer_ids: ProducerIds,
+    /// The transactional ids.
+    pub txns: Txns,
+    /// The ids of producers.
+    pub producer_ids: Arc<ProducerIds>,
     /// The incremental fetch sessions.
     pub fetch_sessions: FetchSessions,
     /// Cancelled when the broker stops.
@@ -110,6 +114,19 @@ impl BrokerState {
         let groups = Groups::open(&store, Arc::new(groups), setup.clock.clone(), background.clone())
             .map_err(|error| at_dir(error.to_string()))?;
         groups.drop_offsets(|topic| topics.get(topic).is_none());
+        let topics = Arc::new(topics);
+        let producer_ids = Arc::new(ProducerIds::open(&store).map_err(|error| at_dir(error.to_string()))?);
+        let parts = Parts {
+            config: txn_config(&setup.config),
+            intervals: txn_intervals(&setup.config),
+            clock: setup.clock.clone(),
+            handle: background.clone(),
+            topics: Arc::clone(&topics),
+            groups: groups.clone(),
+            producer_ids: Arc::clone(&producer_ids),
+            coordinator_epoch: identity.unclean_stops,
+        };
+        let txns = Txns::open(&store, parts).map_err(|error| at_dir(error.to_string()))?;
         Ok(Self {
             node_id,
             cluster_id: identity.cluster_id.clone(),
@@ -123,11 +140,12 @@ impl BrokerState {
             configs,
             client_metrics: ClientMetrics::open(&store).map_err(|error| at_dir(error.to_string()))?,
             clock: setup.clock.clone(),
-            producer_ids: ProducerIds::open(&store).map_err(|error| at_dir(error.to_string()))?,
+            producer_ids,
             store,
             log_dir,
-            topics: Arc::new(topics),
+            topics,
             groups,
+            txns,
             fetch_sessions: FetchSessions::new(setup.config.size("max.incremental.fetch.session.cache.slots")),
             stop: CancellationToken::new(),
             identity,
@@ -165,6 +183,23 @@ fn group_config(config: &BrokerConfig) -> GroupConfig {
         offsets_retention_ms: config.int("offsets.retention.minutes").saturating_mul(60_000),
         offsets_retention_check_interval_ms: config.int("offsets.retention.check.interval.ms"),
         ..GroupConfig::default()
+    }
+}
+
+/// The transaction coordinator's limits, from the broker's properties.
+fn txn_config(config: &BrokerConfig) -> TxnConfig {
+    TxnConfig {
+        max_timeout_ms: i32::try_from(config.int("transaction.max.timeout.ms")).unwrap_or(i32::MAX),
+        id_expiration_ms: config.int("transactional.id.expiration.ms"),
+    }
+}
+
+/// How often the transaction coordinator looks, from the broker's properties.
+fn txn_intervals(config: &BrokerConfig) -> Intervals {
+    let millis = |name: &str| Duration::from_millis(u64::try_from(config.int(name)).unwrap_or(1));
+    Intervals {
+        abort_timed_out: millis("transaction.abort.timed.out.transaction.cleanup.interval.ms"),
+        remove_expired: millis("transaction.remove.expired.transaction.cleanup.interval.ms"),
     }
 }
 
@@ -459,6 +494,7 @@ impl Running {
         self.state.stop.cancel();
         self.state.groups.shutdown();
         self.server.join();
+        self.state.txns.shutdown();
         drop(self.housekeeping);
         // Nothing is left that could write.
         self.background.shutdown_timeout(Duration::from_secs(10));

@@ -61,8 +61,9 @@ pub(super) struct Feature {
     pub(super) max: i16,
 }
 
-/// `group.version` 1 is the consumer group protocol of KIP-848, `metadata.version` 27 is Kafka 4.1.
-pub(super) const FEATURES: [Feature; 2] = [
+/// `group.version` 1 is the consumer group protocol of KIP-848, `metadata.version` 27 is Kafka 4.1, `transaction.version` 2
+/// raises the epoch with each transaction (KIP-890).
+pub(super) const FEATURES: [Feature; 3] = [
     Feature {
         name: "group.version",
         min: 0,
@@ -72,6 +73,11 @@ pub(super) const FEATURES: [Feature; 2] = [
         name: "metadata.version",
         min: 7,
         max: 27,
+    },
+    Feature {
+        name: "transaction.version",
+        min: 0,
+        max: 2,
     },
 ];
 

@@ -1,26 +1,15 @@
-//! DescribeTransactions (key 65), version 0: each id is unknown, since this broker serves no transactions.
+//! DescribeTransactions (key 65), version 0: what the coordinator knows of transactional ids.
 
-use kafka_protocol::messages::describe_transactions_response::TransactionState;
 use kafka_protocol::messages::{DescribeTransactionsRequest, DescribeTransactionsResponse};
 
 use super::{Disconnect, RequestContext};
-use crate::error::ResponseError;
 
-/// Says of each id that it is not found; an empty one cannot be.
+/// Describes each.
 pub(crate) async fn handle(
-    _ctx: &RequestContext,
+    ctx: &RequestContext,
     _version: i16,
     request: DescribeTransactionsRequest,
 ) -> Result<DescribeTransactionsResponse, Disconnect> {
-    let states = request.transactional_ids.into_iter().map(|id| {
-        let error = if id.is_empty() {
-            ResponseError::InvalidRequest
-        } else {
-            ResponseError::TransactionalIdNotFound
-        };
-        TransactionState::default()
-            .with_transactional_id(id)
-            .with_error_code(error.code())
-    });
+    let states = request.transactional_ids.iter().map(|id| ctx.broker.txns.describe(id));
     Ok(DescribeTransactionsResponse::default().with_transaction_states(states.collect()))
 }

@@ -21,6 +21,8 @@ use crate::broker::BrokerState;
 use crate::log::FileChunk;
 use crate::wire::guard;
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
@@ -47,6 +49,7 @@ mod describe_topic_partitions;
 mod describe_transactions;
 mod describe_user_scram_credentials;
 mod elect_leaders;
+mod end_txn;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
@@ -67,7 +70,9 @@ mod offset_for_leader_epoch;
 mod operations;
 mod produce;
 mod sync_group;
+mod txn_offset_commit;
 mod update_features;
+mod write_txn_markers;
 
 /// What a handler may know about the request beyond its body. One per connection; the per-request fields are set anew for
 /// each frame.
@@ -232,6 +237,11 @@ pub(crate) static TABLE: &[Api] = &[
     api!(DeleteRecords, 0..=2, delete_records),
     api!(InitProducerId, 0..=5, init_producer_id),
     api!(OffsetForLeaderEpoch, 2..=4, offset_for_leader_epoch),
+    api!(AddPartitionsToTxn, 0..=5, add_partitions_to_txn),
+    api!(AddOffsetsToTxn, 0..=4, add_offsets_to_txn),
+    api!(EndTxn, 0..=5, end_txn),
+    api!(WriteTxnMarkers, 1..=1, write_txn_markers),
+    api!(TxnOffsetCommit, 0..=5, txn_offset_commit),
     api!(DescribeAcls, 1..=3, describe_acls),
     api!(CreateAcls, 1..=3, create_acls),
     api!(DeleteAcls, 1..=3, delete_acls),

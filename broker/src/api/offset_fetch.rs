@@ -1,8 +1,7 @@
 //! OffsetFetch (9), v1–9: the committed offsets of groups.
 //!
 //! * v2 may ask for all topics (null) and adds an error for the whole answer; v5 adds the leader epoch.
-//! * v7 adds `require_stable`: hold back offsets that a transaction may still take back. No transaction commits offsets
-//!   here yet, so all are stable.
+//! * v7 adds `require_stable`: an offset that an open transaction is about to replace is `UNSTABLE_OFFSET_COMMIT` (KIP-447).
 //! * v8 asks for several groups at once (KIP-709), v9 names the member and its epoch (KIP-848).
 //!
 //! v10 (topic ids) is unstable in Apache Kafka 4.1 and not announced there either.
@@ -26,14 +25,15 @@ pub(crate) async fn handle(
     version: i16,
     request: OffsetFetchRequest,
 ) -> Result<OffsetFetchResponse, Disconnect> {
+    let require_stable = request.require_stable;
     if version < GROUPS_SINCE {
         let wanted = only_group(request);
-        let group = ctx.broker.groups.fetch(&wanted).await;
+        let group = ctx.broker.groups.fetch(&wanted, require_stable).await;
         return Ok(one_group(version, &wanted, group));
     }
     let mut groups = Vec::with_capacity(request.groups.len());
     for wanted in &request.groups {
-        groups.push(ctx.broker.groups.fetch(wanted).await);
+        groups.push(ctx.broker.groups.fetch(wanted, require_stable).await);
     }
     Ok(OffsetFetchResponse::default().with_groups(groups))
 }

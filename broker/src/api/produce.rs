@@ -3,7 +3,8 @@
 //! One batch per partition; its bytes go to the log as the producer sent them. `acks=all` and `acks=1` are the same in a
 //! cluster of one; with `acks=0` nothing is answered, and an error closes the connection so that the producer notices.
 //! Where `flush.messages` asks for it the answer waits for fdatasync, off the loop. Version 7 allows zstd, version 8 adds
-//! record errors, version 13 names topics by id.
+//! record errors, version 11 `TRANSACTION_ABORTABLE`, from version 12 on a transactional batch makes its partition part of the
+//! transaction ([`transactions`]), version 13 names topics by id.
 
 use std::sync::Arc;
 
@@ -13,12 +14,15 @@ use kafka_protocol::messages::produce_response::{
 };
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 
+mod transactions;
+
 use super::{Disconnect, Reply, RequestContext};
 use crate::error::ResponseError;
-use crate::log::{AppendError, Appended, Origin, RecordError};
+use crate::log::{AppendError, Appended, RecordError};
 use crate::metadata::topics::{Partition, Topic};
 use crate::wire::batch::{BatchError, Batches};
 use crate::wire::compression::Compression;
+use transactions::{Transactions, lacks_transactional_id};
 
 /// The batch's last offset or beyond, up to which a log must be synced before the answer.
 struct Unsynced {
@@ -31,14 +35,16 @@ struct Unsynced {
 /// Appends, waits for what must be on disk, answers.
 pub(crate) async fn handle(ctx: &RequestContext, version: i16, request: ProduceRequest) -> Result<Reply, Disconnect> {
     let acks = request.acks;
-    let whole_request_error = if !(-1..=1).contains(&acks) {
-        Some(ResponseError::InvalidRequiredAcks)
-    } else if request.transactional_id.is_some() {
-        // Transactions are not served, so none can be open.
-        Some(ResponseError::InvalidTxnState)
+    let transactions = if lacks_transactional_id(&request) {
+        Err(Refusal::plain(ResponseError::TransactionalIdAuthorizationFailed))
     } else {
-        None
+        Transactions::ask(ctx, version, &request).await
     };
+    let transactions = match transactions {
+        Ok(transactions) => transactions,
+        Err(refusal) => return refuse_all(ctx, version, &request, &refusal),
+    };
+    let whole_request_error = (!(-1..=1).contains(&acks)).then_some(ResponseError::InvalidRequiredAcks);
     let now_ms = ctx.broker.clock.now_ms();
     let mut unsynced = Vec::new();
     let mut responses = Vec::with_capacity(request.topic_data.len());
@@ -54,7 +60,10 @@ pub(crate) async fn handle(ctx: &RequestContext, version: i16, request: ProduceR
             let index = partition_data.index;
             let outcome = match &topic {
                 Err(error) => Err(Refusal::plain(*error)),
-                Ok(topic) => append(topic, version, partition_data, whole_request_error, now_ms),
+                Ok(topic) => {
+                    let request = (version, whole_request_error, now_ms);
+                    append(ctx, topic, partition_data, request, &transactions)
+                }
             };
             let response = PartitionProduceResponse::default().with_index(index);
             partitions.push(match outcome {
@@ -111,12 +120,44 @@ fn find_topic(ctx: &RequestContext, version: i16, data: &TopicProduceData) -> Re
         .ok_or(ResponseError::UnknownTopicOrPartition)
 }
 
-fn append(
-    topic: &Topic,
+/// The answer to a request that is refused as a whole.
+fn refuse_all(
+    ctx: &RequestContext,
     version: i16,
+    request: &ProduceRequest,
+    refusal: &Refusal,
+) -> Result<Reply, Disconnect> {
+    let topics = request.topic_data.iter().filter(|data| !data.partition_data.is_empty());
+    let responses: Vec<_> = topics
+        .map(|data| {
+            let partitions = data.partition_data.iter().map(|partition| {
+                let response = PartitionProduceResponse::default().with_index(partition.index);
+                let message = refusal.message.clone();
+                Refusal {
+                    message,
+                    ..Refusal::plain(refusal.error)
+                }
+                .into_response(response, version)
+            });
+            let response = TopicProduceResponse::default().with_partition_responses(partitions.collect());
+            match version {
+                ..13 => response.with_name(data.name.clone()),
+                _ => response.with_topic_id(data.topic_id),
+            }
+        })
+        .collect();
+    if request.acks == 0 {
+        return silence(&responses);
+    }
+    Reply::message(ctx, version, &ProduceResponse::default().with_responses(responses))
+}
+
+fn append(
+    ctx: &RequestContext,
+    topic: &Topic,
     data: &PartitionProduceData,
-    whole_request_error: Option<ResponseError>,
-    now_ms: i64,
+    (version, whole_request_error, now_ms): (i16, Option<ResponseError>, i64),
+    transactions: &Transactions,
 ) -> Result<(Arc<Partition>, Appended), Refusal> {
     let partition = topic
         .partition(data.index)
@@ -133,9 +174,7 @@ fn append(
     if let Some(error) = whole_request_error {
         return Err(Refusal::plain(error));
     }
-    let appended = partition
-        .log
-        .append(records, Origin::Client, partition.leader_epoch, now_ms);
+    let appended = transactions.append(ctx, &topic.name, partition, records, now_ms)?;
     let appended = appended.map_err(|error| {
         let log_start_offset = partition.log.offsets().log_start_offset;
         if partition.is_deleted() {
@@ -150,7 +189,7 @@ fn append(
 }
 
 /// What the request's version says of a batch, as against what the log checks in any case: exactly one batch, of magic 2,
-/// with a codec that the version allows, outside any transaction.
+/// with a codec that the version allows.
 fn check_batch(records: &[u8], version: i16) -> Result<(), ResponseError> {
     let mut batches = Batches::new(records);
     let first = match batches.next() {
@@ -159,9 +198,6 @@ fn check_batch(records: &[u8], version: i16) -> Result<(), ResponseError> {
     };
     if first.compression() == Ok(Compression::Zstd) && version < 7 {
         return Err(ResponseError::UnsupportedCompressionType);
-    }
-    if first.is_transactional() {
-        return Err(ResponseError::TransactionalIdAuthorizationFailed);
     }
     // Bytes that are not another whole batch are dropped, as in Apache Kafka.
     match batches.next() {
@@ -304,10 +340,6 @@ mod tests {
             check_batch(&Bytes::new(), 9),
             Err(ResponseError::InvalidRecord),
             "no batch"
-        );
-        assert_eq!(
-            check_batch(&batch(49, 2, 0x10, 0), 9),
-            Err(ResponseError::TransactionalIdAuthorizationFailed)
         );
     }
 }

@@ -12,3 +12,4 @@
 //! lets the reply and the answers go.
 
 pub mod group;
+pub mod txn;

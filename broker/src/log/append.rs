@@ -199,7 +199,7 @@ fn prepare<'a>(records: &'a [u8], origin: Origin, rules: &Rules<'_>) -> Result<P
         check_size(header.size_in_bytes(), config)?;
     }
     let batch = match origin {
-        Origin::Client => batch::produced_batch(records)?,
+        Origin::Client | Origin::Confirmed => batch::produced_batch(records)?,
         Origin::Coordinator => own_batch(records)?,
     };
     let marker = if batch.header.is_control() {
@@ -218,12 +218,12 @@ fn prepare<'a>(records: &'a [u8], origin: Origin, rules: &Rules<'_>) -> Result<P
     let mut held = None;
     if target != codec {
         let plain = batch.decompressed(config.decompressed_bytes_max).map_err(undecodable)?;
-        if origin == Origin::Client {
+        if origin.is_client() {
             held = Some(validate_expanded(&batch.header, &plain, rules)?);
         }
         recompress(&mut prepared, &plain, target)?;
         check_size(prepared.header.size_in_bytes(), config)?;
-    } else if origin == Origin::Client {
+    } else if origin.is_client() {
         held = Some(validate(&batch, codec, rules)?);
     }
     set_times(&mut prepared, held.as_ref(), rules);

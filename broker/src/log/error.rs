@@ -94,6 +94,9 @@ pub enum AppendError {
     /// A batch outside the producer's open transaction.
     #[error("producer {0} has an open transaction and wrote outside it")]
     InvalidTransactionState(i64),
+    /// A transactional batch of a producer that has no transaction open in this log, and none confirmed.
+    #[error("producer {0} wrote to a partition that is not part of its transaction")]
+    NotInTransaction(i64),
     /// A marker from a transaction coordinator that has been replaced.
     #[error("the marker's coordinator epoch {epoch} is older than {current_epoch}")]
     CoordinatorFenced {
@@ -127,7 +130,7 @@ impl AppendError {
             Self::Rejected { by_time: false, .. } => ResponseError::InvalidRecord,
             Self::OutOfOrderSequence { .. } => ResponseError::OutOfOrderSequenceNumber,
             Self::InvalidProducerEpoch { .. } => ResponseError::InvalidProducerEpoch,
-            Self::InvalidTransactionState(_) => ResponseError::InvalidTxnState,
+            Self::InvalidTransactionState(_) | Self::NotInTransaction(_) => ResponseError::InvalidTxnState,
             Self::CoordinatorFenced { .. } => ResponseError::TransactionCoordinatorFenced,
             Self::DiskFull | Self::Unwritten(_) | Self::Offline(_) => ResponseError::KafkaStorageError,
         }

@@ -70,7 +70,7 @@ pub use dir::LogDir;
 pub use error::{AppendError, LogError, ReadError, RecordError};
 pub use pace::Pace;
 pub use partition::PartitionLog;
-pub use producers::KnownProducer;
+pub use producers::{KnownProducer, Unconfirmed};
 pub use types::{AbortedTxn, Appended, FileChunk, Isolation, Offsets, Origin, Read, TimedOffset};
 pub use waiters::{Registration, Waiters};
 

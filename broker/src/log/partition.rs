@@ -22,7 +22,7 @@ use super::{
     dir::LogDir,
     epochs::LeaderEpochs,
     error::{AppendError, LogError, ReadError},
-    producers::{KnownProducer, Producers},
+    producers::{KnownProducer, Producers, Unconfirmed},
     recovery,
     segment::{Segment, file_name},
     types::{Appended, Isolation, Offsets, Origin, Read, TimedOffset},
@@ -265,6 +265,16 @@ impl PartitionLog {
         now_ms: i64,
     ) -> Result<Appended, AppendError> {
         self.inner.append(records, origin, leader_epoch, now_ms)
+    }
+
+    /// Whether a transactional batch of this producer must be confirmed by the coordinator before it is appended
+    /// ([`Origin::Confirmed`]), because no transaction of that epoch is open here. From then on until the batch is appended,
+    /// no batch with a later sequence is let in before it.
+    ///
+    /// # Errors
+    /// [`AppendError::InvalidProducerEpoch`].
+    pub fn must_confirm(&self, batch: &Unconfirmed, now_ms: i64) -> Result<bool, AppendError> {
+        self.inner.writer.lock().producers.must_confirm(batch, now_ms)
     }
 
     /// The stored batches from the one that contains `offset`, at most `max_bytes` of them, all from one segment; where

@@ -5,7 +5,7 @@
 //! the offsets it got. As in Apache Kafka 4, an unknown producer may start at any sequence (its records may have been
 //! deleted), so `UNKNOWN_PRODUCER_ID` is never answered.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, hash_map::Entry};
 
 use super::{error::AppendError, types::Origin};
 use crate::{
@@ -100,6 +100,28 @@ pub struct KnownProducer {
     pub transaction_first_offset: Option<i64>,
 }
 
+/// A transactional batch, before the coordinator has confirmed its transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unconfirmed {
+    /// Whose.
+    pub producer_id: i64,
+    /// Its epoch.
+    pub epoch: i16,
+    /// The sequence of its first record.
+    pub sequence: i32,
+    /// Whether each end of a transaction raises the producer's epoch (`transaction.version` 2), so that sequences begin anew.
+    pub raises_epoch: bool,
+}
+
+/// A producer whose transaction is being confirmed.
+#[derive(Clone, Copy, Debug)]
+struct Confirming {
+    epoch: i16,
+    lowest_sequence: i32,
+    raises_epoch: bool,
+    since_ms: i64,
+}
+
 /// All producers of a log.
 #[derive(Debug, Default)]
 pub(super) struct Producers {
@@ -112,6 +134,8 @@ pub(super) struct Producers {
     aborted_stored: usize,
     /// Whose entries in the store are not up to date.
     changed: HashSet<i64>,
+    /// Producers whose transactions are being confirmed, by id. It need not survive: the batch is sent again.
+    confirming: HashMap<i64, Confirming>,
 }
 
 impl Producers {
@@ -125,7 +149,21 @@ impl Producers {
         if !header.has_producer_id() {
             return Ok(Verdict::Append);
         }
-        let Some(producer) = self.by_id.get(&header.producer_id) else {
+        let known = self.by_id.get(&header.producer_id);
+        let in_transaction = known.is_some_and(|producer| {
+            producer.transaction_first_offset.is_some() && producer.epoch == header.producer_epoch
+        });
+        let begins_unconfirmed = origin == Origin::Client
+            && header.is_transactional()
+            && !in_transaction
+            && known.is_none_or(|producer| {
+                header.producer_epoch >= producer.epoch && producer.duplicate_of(header).is_none()
+            });
+        if begins_unconfirmed {
+            return Err(AppendError::NotInTransaction(header.producer_id));
+        }
+        let Some(producer) = known else {
+            self.check_first(header, origin, true)?;
             return Ok(Verdict::Append);
         };
         if header.producer_epoch < producer.epoch {
@@ -144,16 +182,80 @@ impl Producers {
             }
             return Ok(Verdict::Append);
         }
-        if origin == Origin::Client {
+        if origin.is_client() {
             if let Some(duplicate) = producer.duplicate_of(header) {
                 return Ok(Verdict::Duplicate(duplicate));
             }
+            self.check_first(header, origin, producer.batch_count == 0)?;
             producer.check_sequence(header)?;
         }
         if producer.transaction_first_offset.is_some() && !header.is_transactional() {
             return Err(AppendError::InvalidTransactionState(header.producer_id));
         }
         Ok(Verdict::Append)
+    }
+
+    /// Refuses a batch that would come before the one that is being confirmed, and under `transaction.version` 2 one that is
+    /// the producer's first here and does not begin at zero (KIP-890).
+    fn check_first(&self, header: &BatchHeader, origin: Origin, is_first: bool) -> Result<(), AppendError> {
+        let Some(confirming) = self.confirming.get(&header.producer_id) else {
+            return Ok(());
+        };
+        let sequence = header.base_sequence;
+        let skips = confirming.raises_epoch && is_first && sequence != 0;
+        if origin.is_client() && !header.is_control() && (skips || sequence > confirming.lowest_sequence) {
+            return Err(AppendError::OutOfOrderSequence {
+                producer_id: header.producer_id,
+                sequence,
+                last_sequence: -1,
+            });
+        }
+        Ok(())
+    }
+
+    /// See [`PartitionLog::must_confirm`](super::PartitionLog::must_confirm).
+    pub(super) fn must_confirm(&mut self, batch: &Unconfirmed, now_ms: i64) -> Result<bool, AppendError> {
+        if let Some(producer) = self.by_id.get(&batch.producer_id) {
+            if batch.epoch < producer.epoch {
+                return Err(AppendError::InvalidProducerEpoch {
+                    producer_id: batch.producer_id,
+                    epoch: batch.epoch,
+                    current_epoch: producer.epoch,
+                });
+            }
+            if producer.transaction_first_offset.is_some() && batch.epoch == producer.epoch {
+                return Ok(false);
+            }
+        }
+        let confirming = self.confirming.entry(batch.producer_id).or_insert(Confirming {
+            epoch: batch.epoch,
+            lowest_sequence: batch.sequence,
+            raises_epoch: batch.raises_epoch,
+            since_ms: now_ms,
+        });
+        if batch.epoch > confirming.epoch {
+            confirming.epoch = batch.epoch;
+            confirming.lowest_sequence = batch.sequence;
+        } else if batch.epoch == confirming.epoch {
+            confirming.lowest_sequence = confirming.lowest_sequence.min(batch.sequence);
+        }
+        Ok(true)
+    }
+
+    /// A batch of the producer is in the log: what was to be confirmed is, or has come to its end. A marker does not end what
+    /// the producer has begun meanwhile under the marker's own epoch.
+    fn confirmed(&mut self, header: &BatchHeader) {
+        if !header.is_transactional() {
+            return;
+        }
+        if let Entry::Occupied(confirming) = self.confirming.entry(header.producer_id) {
+            let Confirming {
+                epoch, raises_epoch, ..
+            } = *confirming.get();
+            if !(raises_epoch && header.is_control() && epoch == header.producer_epoch) {
+                confirming.remove();
+            }
+        }
     }
 
     /// Takes in a batch that is in the log at the offsets of its header.
@@ -163,6 +265,7 @@ impl Producers {
         }
         let id = header.producer_id;
         self.changed.insert(id);
+        self.confirmed(header);
         let producer = self.by_id.entry(id).or_insert(Producer::NEW);
         producer.set_epoch(header.producer_epoch);
         producer.last_timestamp_ms = header.max_timestamp;
@@ -234,6 +337,8 @@ impl Producers {
 
     /// Forgets producers that wrote nothing for `expiration_ms` and have no open transaction.
     pub(super) fn expire(&mut self, now_ms: i64, expiration_ms: i64) {
+        self.confirming
+            .retain(|_, confirming| now_ms.saturating_sub(confirming.since_ms) < expiration_ms);
         let Self { by_id, changed, .. } = self;
         by_id.retain(|id, producer| {
             let idle_ms = now_ms.saturating_sub(producer.last_timestamp_ms);

@@ -8,8 +8,18 @@ use std::{io, os::fd::BorrowedFd, sync::Arc};
 pub enum Origin {
     /// A producer over the network: everything is checked, one batch at a time, no control batches.
     Client,
+    /// A producer whose transaction the coordinator has just confirmed, so that its first batch in this log begins it here.
+    /// Otherwise as [`Origin::Client`].
+    Confirmed,
     /// The broker itself (transaction markers, internal topics): epochs are checked, sequences are not.
     Coordinator,
+}
+
+impl Origin {
+    /// Whether it came over the network.
+    pub(super) fn is_client(self) -> bool {
+        matches!(self, Origin::Client | Origin::Confirmed)
+    }
 }
 
 /// What an append did.

@@ -9,6 +9,7 @@
 //! | `1`, topic (length, name), partition (4, big endian) | a committed offset |
 //! | `2` | a consumer group's epochs and topics; instead of `0` |
 //! | `3`, member id (length, text) | a member of a consumer group, with what it owns and is meant to own |
+//! | `4`, producer id (8), topic (length, name), partition (4) | an offset that waits for the end of a transaction |
 //!
 //! Values start with a version byte and follow, field by field, what Apache Kafka writes to `__consumer_offsets`
 //! (`GroupMetadataValue`, `OffsetCommitValue`), but for all protocols of a member being kept instead of the selected
@@ -30,9 +31,19 @@ const TREE: &str = "groups";
 /// What one key holds.
 enum Kind {
     Membership,
-    Offset { topic: StrBytes, partition: i32 },
+    Offset {
+        topic: StrBytes,
+        partition: i32,
+    },
     ConsumerHead,
-    ConsumerMember { member_id: StrBytes },
+    ConsumerMember {
+        member_id: StrBytes,
+    },
+    PendingOffset {
+        producer_id: i64,
+        topic: StrBytes,
+        partition: i32,
+    },
 }
 
 /// The stored groups. Clones share them.
@@ -119,9 +130,24 @@ impl GroupStore {
                         None => batch.remove(key),
                     }
                 }
+                Record::PendingOffset {
+                    producer_id,
+                    topic,
+                    partition,
+                    value,
+                } => {
+                    let key = pending_key(group_id, *producer_id, topic, *partition);
+                    match value {
+                        Some(value) => batch.put(key, codec::encode_pending_offset(value)),
+                        None => batch.remove(key),
+                    }
+                }
                 Record::Removed => {
                     batch.remove(key(group_id, &Kind::Membership));
                     batch.remove(key(group_id, &Kind::ConsumerHead));
+                    for (producer_id, topic, partition, _) in before.pending.iter() {
+                        batch.remove(pending_key(group_id, producer_id, topic, partition));
+                    }
                     for (topic, partition, _) in before.offsets.iter() {
                         batch.remove(key(
                             group_id,
@@ -150,6 +176,15 @@ impl GroupStore {
     }
 }
 
+fn pending_key(group_id: &StrBytes, producer_id: i64, topic: &StrBytes, partition: i32) -> Vec<u8> {
+    let kind = Kind::PendingOffset {
+        producer_id,
+        topic: topic.clone(),
+        partition,
+    };
+    key(group_id, &kind)
+}
+
 fn key(group_id: &StrBytes, kind: &Kind) -> Vec<u8> {
     let mut key = Vec::with_capacity(group_id.len() + 32);
     codec::put_string(&mut key, group_id);
@@ -164,6 +199,16 @@ fn key(group_id: &StrBytes, kind: &Kind) -> Vec<u8> {
         Kind::ConsumerMember { member_id } => {
             key.push(3);
             codec::put_string(&mut key, member_id);
+        }
+        Kind::PendingOffset {
+            producer_id,
+            topic,
+            partition,
+        } => {
+            key.push(4);
+            key.extend(producer_id.to_be_bytes());
+            codec::put_string(&mut key, topic);
+            key.extend(partition.to_be_bytes());
         }
     }
     key
@@ -196,6 +241,12 @@ fn decode(key: &[u8], value: &[u8]) -> Option<(StrBytes, Record)> {
                 member: Some(Arc::new(member)),
             }
         }
+        4 => Record::PendingOffset {
+            producer_id: key.i64()?,
+            topic: key.string()?,
+            partition: key.i32()?,
+            value: Some(codec::decode_pending_offset(value)?),
+        },
         _ => return None,
     };
     Some((group_id, record))

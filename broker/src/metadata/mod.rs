@@ -11,6 +11,7 @@
 //! | `broker` | `cluster_id`, `running`, `unclean_stops` | text | [`configs`] |
 //! | `broker` | `next_producer_id_block` | 8, big endian | [`producer_ids`] |
 //! | `groups` | group id (length, text) · kind (1) · rest | see [`groups`] | [`groups`] |
+//! | `transactions` | transactional id | JSON: producer, state, partitions | [`transactions`] |
 //!
 //! Values are small: a fixed binary layout that starts with a version byte, or JSON. What is acknowledged
 //! to a client and lives only here is flushed ([`store::Store::flush`]) before the reply; what can be derived
@@ -22,6 +23,7 @@ pub(crate) mod producer_ids;
 pub mod segments;
 pub mod store;
 pub(crate) mod topics;
+pub mod transactions;
 
 mod flushes;
 mod memory;

@@ -8,6 +8,7 @@
 //! Groups share no lock: a look-up takes a read lock of one of `SHARDS` maps, and a heartbeat writes nothing there.
 //! Each group with members has one task that sleeps until its next timer; a heartbeat only moves a deadline.
 
+mod pending;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,7 @@ use kafka_protocol::messages::{
     OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse, SyncGroupRequest, SyncGroupResponse,
 };
 use kafka_protocol::protocol::StrBytes;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +59,8 @@ struct Inner {
     handle: Handle,
     hasher: std::hash::RandomState,
     shards: Vec<RwLock<HashMap<StrBytes, Arc<Slot>>>>,
+    /// Where producers have offsets that wait for the end of their transactions.
+    pending: Mutex<offsets::PendingIndex>,
     stopped: CancellationToken,
 }
 
@@ -85,10 +88,14 @@ impl Groups {
                 handle,
                 hasher,
                 shards,
+                pending: Mutex::default(),
                 stopped,
             }),
         };
         for (group_id, group) in stored {
+            for producer_id in group.pending.producers() {
+                groups.inner.pending.lock().add(producer_id, &group_id);
+            }
             let slot = Arc::new(Slot::new(group_id.clone(), group));
             groups
                 .inner
@@ -203,9 +210,11 @@ impl Groups {
             .unwrap_or_else(|error| offsets::commit_refused(request, error))
     }
 
-    /// OffsetFetch of one group. What it returns survives power loss.
-    pub async fn fetch(&self, request: &OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
-        let decide = |group: &Group, _: &GroupConfig, _: i64| Outcome::reply(offsets::fetch(group, request));
+    /// OffsetFetch of one group, of offsets that no transaction is about to replace where `require_stable`. What it returns
+    /// survives power loss.
+    pub async fn fetch(&self, request: &OffsetFetchRequestGroup, require_stable: bool) -> OffsetFetchResponseGroup {
+        let decide =
+            |group: &Group, _: &GroupConfig, _: i64| Outcome::reply(offsets::fetch(group, request, require_stable));
         let refused = |error: GroupError| {
             OffsetFetchResponseGroup::default()
                 .with_group_id(request.group_id.clone())
@@ -341,6 +350,11 @@ impl Inner {
         park: impl FnOnce(&mut slot::Live, Outcome<R>) -> Outcome<S>,
     ) -> Result<S, GroupError> {
         let done = self.decide(&self.find_or_make(group_id), decide, park)?;
+        self.finish(done).await
+    }
+
+    /// Waits until a command's reply may go out.
+    async fn finish<S>(self: &Arc<Self>, done: Done<S>) -> Result<S, GroupError> {
         let Done {
             slot,
             reply,
@@ -355,7 +369,7 @@ impl Inner {
             self.store
                 .flush()
                 .await
-                .map_err(|error| storage_failed(group_id, &error))?;
+                .map_err(|error| storage_failed(slot.id(), &error))?;
             slot.flushed(written);
             return Ok(reply);
         }

@@ -6,3 +6,4 @@ pub(crate) mod fetch_sessions;
 pub mod groups;
 pub mod housekeeping;
 pub(crate) mod parked;
+pub(crate) mod txn;

@@ -115,7 +115,7 @@ fn fill(log: &PartitionLog, rng: &mut ChaCha8Rng, producers: &mut [Producer; 4],
             let value = rng.random_bool(0.7).then_some(&value[..]);
             builder = builder.record(now_ms + i64::from(n), Some(&key), value);
         }
-        log.append(&builder.build().unwrap(), Origin::Client, 0, now_ms)
+        log.append(&builder.build().unwrap(), Origin::Confirmed, 0, now_ms)
             .unwrap();
         if rng.random_bool(0.15) {
             log.roll(now_ms).unwrap();

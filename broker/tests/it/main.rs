@@ -21,6 +21,7 @@ mod robustness;
 mod robustness_batches;
 mod server;
 mod support;
+mod transactions;
 mod validator;
 mod wire;
 mod wire_answers;

@@ -44,6 +44,9 @@ pub enum GroupError {
     /// The metadata of a commit is longer than `offset.metadata.max.bytes`.
     #[error("the offset's metadata is too large")]
     OffsetMetadataTooLarge,
+    /// A transaction is about to replace the offset.
+    #[error("a transaction has not yet committed the offset")]
+    UnstableOffset,
     /// The store refused the change; the client looks the coordinator up again and retries.
     #[error("the change could not be stored")]
     StorageFailed,
@@ -93,6 +96,7 @@ impl GroupError {
             GroupError::NonEmptyGroup => ResponseError::NonEmptyGroup,
             GroupError::GroupSubscribedToTopic => ResponseError::GroupSubscribedToTopic,
             GroupError::OffsetMetadataTooLarge => ResponseError::OffsetMetadataTooLarge,
+            GroupError::UnstableOffset => ResponseError::UnstableOffsetCommit,
             GroupError::StorageFailed => ResponseError::NotCoordinator,
             GroupError::CoordinatorNotAvailable => ResponseError::CoordinatorNotAvailable,
             GroupError::FencedMemberEpoch => ResponseError::FencedMemberEpoch,

@@ -31,7 +31,7 @@ pub use config::{GroupConfig, MigrationPolicy};
 pub use consumer::{ConsumerGroup, ConsumerMember};
 pub use describe::{delete, describe, list, matches_filters};
 pub use error::GroupError;
-pub use offsets::{CommittedOffset, Offsets};
+pub use offsets::{CommittedOffset, Offsets, PendingOffset, PendingOffsets};
 
 /// All that is known of one group id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Group {
     pub consumer: Option<ConsumerGroup>,
     /// Committed offsets by topic and partition.
     pub offsets: Offsets,
+    /// Offsets that transactions will commit, or not.
+    pub pending: PendingOffsets,
 }
 
 impl Group {
@@ -98,6 +100,18 @@ pub enum Record {
         /// The new value.
         value: Option<CommittedOffset>,
     },
+    /// An offset waits for the end of a producer's transaction, or with `None` no longer does. Always durable. Creates the
+    /// group if it does not exist.
+    PendingOffset {
+        /// Whose transaction.
+        producer_id: i64,
+        /// Topic name.
+        topic: StrBytes,
+        /// Partition index.
+        partition: i32,
+        /// The new value.
+        value: Option<PendingOffset>,
+    },
     /// The consumer group's epochs and topics are now these; its members stay. Creates it, in place of a classic group.
     ConsumerHead {
         /// The group without its members.
@@ -121,7 +135,9 @@ impl Record {
     pub fn is_durable(&self) -> bool {
         match self {
             Record::Membership { durable, .. } | Record::ConsumerHead { durable, .. } => *durable,
-            Record::Offset { .. } | Record::ConsumerMember { .. } | Record::Removed => true,
+            Record::Offset { .. } | Record::PendingOffset { .. } | Record::ConsumerMember { .. } | Record::Removed => {
+                true
+            }
         }
     }
 }
@@ -148,6 +164,17 @@ pub fn apply(group: &mut Group, record: &Record) {
             partition,
             value: None,
         } => group.offsets.remove(topic, *partition),
+        Record::PendingOffset {
+            producer_id,
+            topic,
+            partition,
+            value,
+        } => {
+            if value.is_some() && !group.exists() {
+                group.membership = Some(ClassicGroup::default());
+            }
+            group.pending.set(*producer_id, topic, *partition, value.clone());
+        }
         Record::ConsumerHead { head, .. } => {
             group.membership = None;
             let consumer = group.consumer.get_or_insert_default();

@@ -1,6 +1,7 @@
 //! Committed offsets: commit, fetch, delete, and expiry.
 
 mod expiry;
+mod pending;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,10 @@ use super::{Group, GroupConfig, GroupError, Outcome, Record, detached};
 use validate::{validate_commit, validate_delete, validate_fetch};
 
 pub use expiry::{expire, forget_topics};
+pub use pending::{
+    OFFSETS_TOPIC, PendingIndex, PendingOffset, PendingOffsets, commit_pending, commit_pending_refused,
+    end_transaction, partition_for,
+};
 
 /// What is answered for a partition without a committed offset.
 const NO_OFFSET: i64 = -1;
@@ -100,7 +105,7 @@ pub fn commit(
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for partition in &topic.partitions {
             let mut answer = OffsetCommitResponsePartition::default().with_partition_index(partition.partition_index);
-            if is_too_large(config, partition) {
+            if is_too_large(config, partition.committed_metadata.as_ref()) {
                 answer.error_code = GroupError::OffsetMetadataTooLarge.code();
             } else {
                 let value = CommittedOffset {
@@ -115,6 +120,7 @@ pub fn commit(
                     partition: partition.partition_index,
                     value: Some(value),
                 });
+                records.extend(group.pending.superseded(&name, partition.partition_index, None));
             }
             partitions.push(answer);
         }
@@ -131,8 +137,8 @@ pub fn commit(
     }
 }
 
-fn is_too_large(config: &GroupConfig, partition: &OffsetCommitRequestPartition) -> bool {
-    let Some(metadata) = &partition.committed_metadata else {
+fn is_too_large(config: &GroupConfig, metadata: Option<&StrBytes>) -> bool {
+    let Some(metadata) = metadata else {
         return false;
     };
     // A text has at most as many UTF-16 units as bytes.
@@ -155,35 +161,33 @@ pub fn commit_refused(request: &OffsetCommitRequest, error: GroupError) -> Offse
     OffsetCommitResponse::default().with_topics(topics.collect())
 }
 
-/// Answers an OffsetFetch for one group. A group that does not exist has no offsets, which is no error.
-pub fn fetch(group: &Group, request: &OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
+/// Answers an OffsetFetch for one group. A group that does not exist has no offsets, which is no error. Where
+/// `require_stable`, an offset that a transaction is about to replace is not told.
+pub fn fetch(group: &Group, request: &OffsetFetchRequestGroup, require_stable: bool) -> OffsetFetchResponseGroup {
     if let Err(error) = validate_fetch(group, request) {
         return OffsetFetchResponseGroup::default()
             .with_group_id(request.group_id.clone())
             .with_error_code(error.code());
     }
+    let unstable = |topic: &StrBytes, partition: i32| require_stable && group.pending.has(topic, partition);
     let topics = match &request.topics {
         None => group
             .offsets
             .0
             .iter()
             .map(|(name, partitions)| {
-                fetched_topic(
-                    name,
-                    partitions.iter().map(|(partition, offset)| (*partition, Some(offset))),
-                )
+                let offsets = partitions.iter().map(|(partition, offset)| (*partition, Some(offset)));
+                fetched_topic(name, offsets, |partition| unstable(name, partition))
             })
             .collect(),
         Some(wanted) => wanted
             .iter()
             .map(|topic| {
-                fetched_topic(
-                    &topic.name,
-                    topic
-                        .partition_indexes
-                        .iter()
-                        .map(|partition| (*partition, group.offsets.get(&topic.name, *partition))),
-                )
+                let offsets = topic
+                    .partition_indexes
+                    .iter()
+                    .map(|partition| (*partition, group.offsets.get(&topic.name, *partition)));
+                fetched_topic(&topic.name, offsets, |partition| unstable(&topic.name, partition))
             })
             .collect(),
     };
@@ -195,10 +199,15 @@ pub fn fetch(group: &Group, request: &OffsetFetchRequestGroup) -> OffsetFetchRes
 fn fetched_topic<'a>(
     name: &StrBytes,
     partitions: impl Iterator<Item = (i32, Option<&'a CommittedOffset>)>,
+    is_unstable: impl Fn(i32) -> bool,
 ) -> OffsetFetchResponseTopics {
     let partition = |(index, offset): (i32, Option<&CommittedOffset>)| {
-        let answer = OffsetFetchResponsePartitions::default().with_partition_index(index);
-        match offset {
+        let mut answer = OffsetFetchResponsePartitions::default().with_partition_index(index);
+        let stable = offset.filter(|_| !is_unstable(index));
+        if is_unstable(index) {
+            answer.error_code = GroupError::UnstableOffset.code();
+        }
+        match stable {
             Some(offset) => answer
                 .with_committed_offset(offset.offset)
                 .with_committed_leader_epoch(offset.leader_epoch)
@@ -237,6 +246,9 @@ pub fn delete(group: &Group, request: &OffsetDeleteRequest) -> Outcome<OffsetDel
                     partition: index,
                     value: None,
                 });
+            }
+            if !subscribed {
+                records.extend(group.pending.dropped(&topic.name, index));
             }
             partitions.push(
                 OffsetDeleteResponsePartition::default()

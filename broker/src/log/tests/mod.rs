@@ -90,8 +90,9 @@ pub(super) fn sequenced(producer_id: i64, epoch: i16, sequence: i32, values: &[&
     values.iter().fold(builder, add).build().unwrap()
 }
 
+/// As a producer whose transaction, if it has one, is confirmed.
 pub(super) fn append(log: &PartitionLog, bytes: &[u8]) -> Result<Appended, AppendError> {
-    log.append(bytes, Origin::Client, 0, NOW)
+    log.append(bytes, Origin::Confirmed, 0, NOW)
 }
 
 pub(super) fn append_values(log: &PartitionLog, values: &[&str]) -> i64 {

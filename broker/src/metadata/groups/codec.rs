@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kafka_protocol::protocol::StrBytes;
 
 use crate::coordinator::group::classic::{Member, Protocol, State};
-use crate::coordinator::group::{ClassicGroup, CommittedOffset};
+use crate::coordinator::group::{ClassicGroup, CommittedOffset, PendingOffset};
 
 const MEMBERSHIP_VERSION: u8 = 1;
 const OFFSET_VERSION: u8 = 1;
@@ -128,6 +128,24 @@ pub(super) fn decode_offset(value: &[u8]) -> Option<CommittedOffset> {
         metadata: reader.string()?,
         commit_timestamp_ms: reader.i64()?,
         expire_timestamp_ms: Some(reader.i64()?).filter(|expire_ms| *expire_ms != -1),
+    })
+}
+
+/// A pending offset: its place, whether something later was committed, and the offset as it will be.
+pub(super) fn encode_pending_offset(pending: &PendingOffset) -> Vec<u8> {
+    let mut out = pending.sequence.to_be_bytes().to_vec();
+    out.push(u8::from(pending.superseded));
+    out.extend(encode_offset(&pending.offset));
+    out
+}
+
+pub(super) fn decode_pending_offset(value: &[u8]) -> Option<PendingOffset> {
+    let (sequence, rest) = value.split_first_chunk::<8>()?;
+    let (superseded, rest) = rest.split_first()?;
+    Some(PendingOffset {
+        offset: decode_offset(rest)?,
+        sequence: u64::from_be_bytes(*sequence),
+        superseded: *superseded != 0,
     })
 }
 

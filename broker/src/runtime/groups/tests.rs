@@ -109,7 +109,7 @@ async fn committed(groups: &Groups, group_id: &GroupId) -> Vec<(i32, i64)> {
     let request = OffsetFetchRequestGroup::default()
         .with_group_id(group_id.clone())
         .with_topics(None);
-    let group = groups.fetch(&request).await;
+    let group = groups.fetch(&request, true).await;
     let partitions = group.topics.iter().flat_map(|topic| &topic.partitions);
     partitions
         .map(|partition| (partition.partition_index, partition.committed_offset))

@@ -14,7 +14,8 @@ pub fn expire(group: &Group, config: &GroupConfig, now_ms: i64) -> Outcome<()> {
     let mut records = Vec::new();
     let mut all_expired = true;
     for (topic, partition, offset) in group.offsets.iter() {
-        if !group.is_subscribed_to(topic) && is_expired(group, config, now_ms, offset) {
+        let is_pending = group.pending.has(topic, partition);
+        if !group.is_subscribed_to(topic) && !is_pending && is_expired(group, config, now_ms, offset) {
             records.push(Record::Offset {
                 topic: topic.clone(),
                 partition,
@@ -24,7 +25,7 @@ pub fn expire(group: &Group, config: &GroupConfig, now_ms: i64) -> Outcome<()> {
             all_expired = false;
         }
     }
-    if all_expired && !group.has_members() {
+    if all_expired && !group.has_members() && group.pending.is_empty() {
         records.push(Record::Removed);
     }
     Outcome {
@@ -65,14 +66,21 @@ fn retained_since_ms(group: &Group, offset: &CommittedOffset) -> Option<i64> {
 /// Decides what remains when topics are deleted: their offsets go, in every group.
 pub fn forget_topics(group: &Group, is_deleted: impl Fn(&StrBytes) -> bool) -> Outcome<()> {
     let gone = group.offsets.iter().filter(|(topic, ..)| is_deleted(topic));
-    let records = gone.map(|(topic, partition, _)| Record::Offset {
+    let offsets = gone.map(|(topic, partition, _)| Record::Offset {
+        topic: topic.clone(),
+        partition,
+        value: None,
+    });
+    let pending = group.pending.iter().filter(|(_, topic, ..)| is_deleted(topic));
+    let pending = pending.map(|(producer_id, topic, partition, _)| Record::PendingOffset {
+        producer_id,
         topic: topic.clone(),
         partition,
         value: None,
     });
     Outcome {
         reply: (),
-        records: records.collect(),
+        records: offsets.chain(pending).collect(),
         effects: Vec::new(),
     }
 }

@@ -416,6 +416,7 @@ fn settled(group: &Group) -> Group {
             topics_version: 0,
             ..consumer
         }),
+        pending: group.pending.clone(),
         offsets: group.offsets.clone(),
     }
 }

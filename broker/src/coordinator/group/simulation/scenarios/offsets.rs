@@ -147,7 +147,7 @@ fn offsets_are_fetched_and_deleted_as_asked() {
         .with_name(TopicName(text(TOPIC)))
         .with_partition_indexes(vec![2, 5]);
     let request = OffsetFetchRequestGroup::default().with_group_id(group_id());
-    let some = offsets::fetch(&world.group, &request.clone().with_topics(Some(vec![topic])));
+    let some = offsets::fetch(&world.group, &request.clone().with_topics(Some(vec![topic])), true);
     let found = |partition: &kafka_protocol::messages::offset_fetch_response::OffsetFetchResponsePartitions| {
         (
             partition.partition_index,
@@ -161,7 +161,7 @@ fn offsets_are_fetched_and_deleted_as_asked() {
         some.topics[0].partitions.iter().map(found).collect::<Vec<_>>(),
         [(2, 7, -1, nothing.clone()), (5, -1, -1, nothing.clone())]
     );
-    let all = offsets::fetch(&world.group, &request.with_topics(None));
+    let all = offsets::fetch(&world.group, &request.with_topics(None), true);
     assert_eq!(
         all.topics[0].partitions.iter().map(found).collect::<Vec<_>>(),
         [(2, 7, -1, nothing)]
