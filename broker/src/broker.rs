@@ -19,7 +19,7 @@ use crate::coordinator::group::{GroupConfig, MigrationPolicy};
 use crate::coordinator::txn::TxnConfig;
 use crate::error::BrokerError;
 use crate::log::LogDir;
-use crate::metadata::configs::{ClientMetrics, Configs, Identity};
+use crate::metadata::configs::{Configs, Identity, NamedConfigs};
 use crate::metadata::producer_ids::ProducerIds;
 use crate::metadata::store::Store;
 use crate::metadata::topics::Topics;
@@ -53,7 +53,9 @@ pub(crate) struct BrokerState {
     /// Which of them were changed while the broker ran, as stored.
     pub configs: Configs,
     /// The subscriptions to clients' metrics.
-    pub client_metrics: ClientMetrics,
+    pub client_metrics: NamedConfigs,
+    /// What is set for groups, as stored.
+    pub group_configs: NamedConfigs,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
     /// The metadata store.
@@ -127,6 +129,10 @@ impl BrokerState {
             coordinator_epoch: identity.unclean_stops,
         };
         let txns = Txns::open(&store, parts).map_err(|error| at_dir(error.to_string()))?;
+        let group_configs = NamedConfigs::groups(&store).map_err(|error| at_dir(error.to_string()))?;
+        for group_id in group_configs.names() {
+            groups.set_overrides(&group_id, &group_configs.get(&group_id));
+        }
         Ok(Self {
             node_id,
             cluster_id: identity.cluster_id.clone(),
@@ -138,7 +144,8 @@ impl BrokerState {
             data_dir: data_dir.to_owned(),
             config: setup.config.clone(),
             configs,
-            client_metrics: ClientMetrics::open(&store).map_err(|error| at_dir(error.to_string()))?,
+            group_configs,
+            client_metrics: NamedConfigs::client_metrics(&store).map_err(|error| at_dir(error.to_string()))?,
             clock: setup.clock.clone(),
             producer_ids,
             store,

@@ -15,6 +15,7 @@ mod broker_properties;
 mod client_metrics;
 mod definition;
 mod dynamic;
+mod group_properties;
 mod log_config;
 mod properties_file;
 mod topic_properties;
@@ -24,11 +25,14 @@ use std::path::PathBuf;
 
 use parking_lot::RwLock;
 
-pub(crate) use apache::{BROKER as BROKER_PROPERTIES, CLIENT_METRICS as CLIENT_METRICS_PROPERTIES};
+pub(crate) use apache::{
+    BROKER as BROKER_PROPERTIES, CLIENT_METRICS as CLIENT_METRICS_PROPERTIES, GROUP as GROUP_PROPERTIES,
+};
 pub(crate) use broker_properties::{broker_property, broker_synonyms, warn_of_change};
 pub(crate) use client_metrics::check_client_metrics;
 pub(crate) use definition::{Definition, Kind, Update};
 pub(crate) use dynamic::check_dynamic;
+pub(crate) use group_properties::{check_group, group_property, group_value};
 pub(crate) use log_config::{effective, log_config};
 pub(crate) use properties_file::read_properties;
 pub(crate) use topic_properties::{TOPIC_PROPERTIES, check_topic_overrides, topic_property, warn_of_topic_property};
@@ -41,7 +45,7 @@ pub struct ConfigError(pub String);
 /// Values by property name.
 pub(crate) type Values = BTreeMap<String, String>;
 
-/// Where a broker property's value comes from, highest precedence first. The numbers are DescribeConfigs'.
+/// Where a property's value comes from, highest precedence of a broker's first. The numbers are DescribeConfigs'.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i8)]
 pub(crate) enum Source {
@@ -57,6 +61,8 @@ pub(crate) enum Source {
     Default = 5,
     /// Set for a subscription to clients' metrics.
     ClientMetrics = 7,
+    /// Set for a group.
+    Group = 8,
 }
 
 /// One source's value of one broker property.

@@ -6,8 +6,10 @@ use kafka_protocol::messages::alter_configs_request::AlterConfigsResource;
 use kafka_protocol::messages::alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{AlterConfigsRequest, AlterConfigsResponse};
 
-use super::config_changes::{check_broker_name, each, invalid, replace_broker, replace_client_metrics, replace_topic};
-use super::describe_configs::{BROKER, CLIENT_METRICS, TOPIC};
+use super::config_changes::{
+    check_broker_name, each, invalid, replace_broker, replace_client_metrics, replace_group, replace_topic,
+};
+use super::describe_configs::{BROKER, CLIENT_METRICS, GROUP, TOPIC};
 use super::{Disconnect, RequestContext};
 use crate::config::Values;
 use crate::error::ApiError;
@@ -60,6 +62,7 @@ async fn alter(ctx: &RequestContext, resource: &AlterConfigsResource, validate_o
             replace_broker(ctx, of_broker, values, validate_only).await
         }
         CLIENT_METRICS => replace_client_metrics(ctx, &resource.resource_name, values, validate_only).await,
+        GROUP => replace_group(ctx, &resource.resource_name, &values, validate_only).await,
         other => Err(invalid(format!("Unknown resource type {other}"))),
     }
 }

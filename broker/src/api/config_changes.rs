@@ -10,8 +10,8 @@ use kafka_protocol::protocol::StrBytes;
 use super::RequestContext;
 use super::create_topics::topics_error;
 use crate::config::{
-    BrokerConfig, Update, Values, broker_property, check_client_metrics, check_dynamic, check_topic_overrides,
-    log_config, warn_of_change, warn_of_topic_property,
+    BrokerConfig, Update, Values, broker_property, check_client_metrics, check_dynamic, check_group,
+    check_topic_overrides, log_config, warn_of_change, warn_of_topic_property,
 };
 use crate::error::{ApiError, ResponseError};
 use crate::metadata::topics::check_name;
@@ -215,4 +215,28 @@ pub(super) async fn replace_client_metrics(
         Err(error) => Err(error),
     };
     stored.map_err(|error| ApiError::new(ResponseError::KafkaStorageError, error.to_string()))
+}
+
+/// Replaces what is set for a group, which need not exist. It counts from its members' next heartbeats on.
+pub(super) async fn replace_group(
+    ctx: &RequestContext,
+    name: &str,
+    values: &Values,
+    validate_only: bool,
+) -> Result<(), ApiError> {
+    if name.is_empty() {
+        return Err(invalid("Default group resources are not allowed."));
+    }
+    let broker = &ctx.broker;
+    let checked = check_group(&broker.config, values).map_err(invalid_config)?;
+    if validate_only {
+        return Ok(());
+    }
+    let stored = match broker.group_configs.put(name, checked.clone()) {
+        Ok(()) => broker.store.flush().await,
+        Err(error) => Err(error),
+    };
+    stored.map_err(|error| ApiError::new(ResponseError::KafkaStorageError, error.to_string()))?;
+    broker.groups.set_overrides(name, &checked);
+    Ok(())
 }

@@ -12,8 +12,8 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::{Disconnect, RequestContext};
 use crate::config::{
-    BROKER_PROPERTIES, BrokerConfig, CLIENT_METRICS_PROPERTIES, Definition, Source, SourcedValue, TOPIC_PROPERTIES,
-    Update, Values, broker_property, effective,
+    BROKER_PROPERTIES, BrokerConfig, CLIENT_METRICS_PROPERTIES, Definition, GROUP_PROPERTIES, Source, SourcedValue,
+    TOPIC_PROPERTIES, Update, Values, broker_property, effective, group_value,
 };
 use crate::error::{ApiError, ResponseError};
 use crate::metadata::topics::check_name;
@@ -24,8 +24,10 @@ pub(crate) const TOPIC: i8 = 2;
 pub(crate) const BROKER: i8 = 4;
 /// `ConfigResource.Type.CLIENT_METRICS`.
 pub(crate) const CLIENT_METRICS: i8 = 16;
+/// `ConfigResource.Type.GROUP`.
+pub(crate) const GROUP: i8 = 32;
 /// Resource types that Kafka knows and that are not served, with the names that its messages give them.
-pub(crate) const UNSERVED: [(i8, &str); 2] = [(8, "BROKER_LOGGER"), (32, "GROUP")];
+pub(crate) const UNSERVED: [(i8, &str); 1] = [(8, "BROKER_LOGGER")];
 
 /// One property as it is.
 pub(crate) struct Entry {
@@ -106,6 +108,8 @@ fn entries(ctx: &RequestContext, resource: &DescribeConfigsResource) -> Result<V
         },
         CLIENT_METRICS if name.is_empty() => invalid("Client metrics subscription name must not be empty".to_owned()),
         CLIENT_METRICS => Ok(client_metrics_entries(&ctx.broker.client_metrics.get(name))),
+        GROUP if name.is_empty() => invalid("Group name must not be empty".to_owned()),
+        GROUP => Ok(group_entries(config, &ctx.broker.group_configs.get(name))),
         other => match UNSERVED.iter().find(|(id, _)| *id == other) {
             Some((_, kind)) => invalid(format!("Unsupported resource type: {kind}")),
             None => Err(ApiError::plain(ResponseError::InvalidRequest)),
@@ -148,6 +152,21 @@ fn broker_entries(config: &BrokerConfig) -> Vec<Entry> {
 }
 
 /// What a subscription has; one that nobody made has the defaults.
+/// A group's properties, whether or not there is such a group.
+fn group_entries(config: &BrokerConfig, values: &Values) -> Vec<Entry> {
+    let entries = GROUP_PROPERTIES.iter().map(|definition| {
+        let name = definition.name;
+        let source = match values.contains_key(name) {
+            true => Source::Group,
+            false => Source::Default,
+        };
+        let value = group_value(config, values, name);
+        let synonyms = value.clone().map(|value| SourcedValue { name, value, source });
+        Entry::new(definition, value, synonyms.into_iter().collect(), false)
+    });
+    entries.collect()
+}
+
 fn client_metrics_entries(values: &Values) -> Vec<Entry> {
     let entries = CLIENT_METRICS_PROPERTIES.iter().map(|definition| {
         let name = definition.name;

@@ -10,10 +10,12 @@ use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsRe
 use kafka_protocol::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
 use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse};
 
-use super::config_changes::{check_broker_name, each, invalid, replace_broker, replace_client_metrics, replace_topic};
-use super::describe_configs::{BROKER, CLIENT_METRICS, TOPIC, UNSERVED};
+use super::config_changes::{
+    check_broker_name, each, invalid, replace_broker, replace_client_metrics, replace_group, replace_topic,
+};
+use super::describe_configs::{BROKER, CLIENT_METRICS, GROUP, TOPIC, UNSERVED};
 use super::{Disconnect, RequestContext};
-use crate::config::{Kind, Values, broker_property, effective, topic_property};
+use crate::config::{Kind, Values, broker_property, effective, group_property, topic_property};
 use crate::error::{ApiError, ResponseError};
 
 const SET: i8 = 0;
@@ -75,6 +77,7 @@ async fn alter(ctx: &RequestContext, resource: &AlterConfigsResource, validate_o
         TOPIC => alter_topic(ctx, resource, validate_only).await,
         BROKER => alter_broker(ctx, resource, validate_only).await,
         CLIENT_METRICS => alter_client_metrics(ctx, resource, validate_only).await,
+        GROUP => alter_group(ctx, resource, validate_only).await,
         other => match UNSERVED.iter().find(|(id, _)| *id == other) {
             Some((_, kind)) => Err(invalid(format!("Unsupported resource type: {kind}"))),
             None => Err(invalid(format!("Unknown resource type {other}"))),
@@ -119,6 +122,20 @@ async fn alter_broker(
         apply(change, kind, config.value(&change.name), &mut values)?;
     }
     replace_broker(ctx, of_broker, values, validate_only).await
+}
+
+async fn alter_group(
+    ctx: &RequestContext,
+    resource: &AlterConfigsResource,
+    validate_only: bool,
+) -> Result<(), ApiError> {
+    let name = &*resource.resource_name;
+    let mut values = ctx.broker.group_configs.get(name);
+    for change in &resource.configs {
+        let kind = group_property(&change.name).map(|definition| definition.kind);
+        apply(change, kind, None, &mut values)?;
+    }
+    replace_group(ctx, name, &values, validate_only).await
 }
 
 async fn alter_client_metrics(

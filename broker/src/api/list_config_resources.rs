@@ -7,12 +7,11 @@ use kafka_protocol::messages::list_config_resources_response::ConfigResource;
 use kafka_protocol::messages::{ListConfigResourcesRequest, ListConfigResourcesResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::describe_configs::{BROKER, CLIENT_METRICS, TOPIC};
+use super::describe_configs::{BROKER, CLIENT_METRICS, GROUP, TOPIC};
 use super::{Disconnect, RequestContext};
 use crate::error::ResponseError;
 
 const BROKER_LOGGER: i8 = 8;
-const GROUP: i8 = 32;
 
 /// In the order in which Kafka lists them.
 const KINDS: [i8; 5] = [GROUP, CLIENT_METRICS, BROKER_LOGGER, BROKER, TOPIC];
@@ -43,8 +42,7 @@ pub(crate) async fn handle(
                 .into_iter()
                 .map(StrBytes::from_string)
                 .collect(),
-            // Groups cannot be given properties.
-            _ => Vec::new(),
+            _ => ctx.broker.groups.configured(),
         };
         let resource = |name| {
             ConfigResource::default()

@@ -13,13 +13,11 @@ use super::definition::{
 
 mod broker;
 mod client_metrics;
-#[allow(dead_code, reason = "what groups can be given is described with groups")]
 mod group;
 mod topic;
 
 pub(crate) use broker::BROKER;
 pub(crate) use client_metrics::CLIENT_METRICS;
-#[allow(unused_imports, reason = "as above")]
 pub(crate) use group::GROUP;
 pub(crate) use topic::TOPIC;
 

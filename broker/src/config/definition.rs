@@ -155,7 +155,11 @@ impl Definition {
             Valid::OffsetReset if is_offset_reset(value) => Ok(()),
             Valid::OffsetReset => Err(self.bad(
                 value,
-                "The string must be either 'earliest', 'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'",
+                &format!(
+                    "Invalid value `{value}` for configuration {}. The value must be either 'earliest', 'latest' or of the \
+                     format 'by_duration:<PnDTnHnMn.nS>'.",
+                    self.name
+                ),
             )),
             Valid::ListOf(known) => split_list(value)
                 .iter()

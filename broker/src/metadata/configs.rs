@@ -1,8 +1,8 @@
 //! The broker's properties that were changed while it ran, and its identity.
 //!
 //! Tree `configs` has two records for the broker, `broker/<node id>` for itself and `broker/` for the cluster's defaults, and
-//! one for each subscription to clients' metrics; each is an object of text by property name. Tree `broker` has the cluster's id, and whether the last stop was clean. A topic's own
-//! properties are in its record ([`super::topics`]).
+//! one for each subscription to clients' metrics and each group; each is an object of text by property name. Tree `broker` has
+//! the cluster's id, and whether the last stop was clean. A topic's own properties are in its record ([`super::topics`]).
 
 use std::collections::BTreeMap;
 
@@ -59,27 +59,36 @@ impl Configs {
     }
 }
 
-/// The subscriptions to clients' metrics, each a record `client-metrics/<name>` of tree `configs`.
+/// What is set for resources of one kind that have names, each a record `<kind>/<name>` of tree `configs`.
 #[derive(Debug)]
-pub(crate) struct ClientMetrics {
+pub(crate) struct NamedConfigs {
     tree: Tree,
+    prefix: &'static str,
     all: RwLock<BTreeMap<String, Values>>,
 }
 
-impl ClientMetrics {
-    const PREFIX: &str = "client-metrics/";
+impl NamedConfigs {
+    /// Reads the subscriptions to clients' metrics.
+    pub(crate) fn client_metrics(store: &Store) -> Result<Self, StoreError> {
+        Self::open(store, "client-metrics/")
+    }
 
-    /// Reads them.
-    pub(crate) fn open(store: &Store) -> Result<Self, StoreError> {
+    /// Reads what is set for groups.
+    pub(crate) fn groups(store: &Store) -> Result<Self, StoreError> {
+        Self::open(store, "group/")
+    }
+
+    fn open(store: &Store, prefix: &'static str) -> Result<Self, StoreError> {
         let tree = store.tree("configs")?;
         let mut all = BTreeMap::new();
-        for record in tree.scan_prefix(Self::PREFIX.as_bytes()) {
+        for record in tree.scan_prefix(prefix.as_bytes()) {
             let (key, value) = record?;
-            let name = String::from_utf8_lossy(&key[Self::PREFIX.len()..]).into_owned();
+            let name = String::from_utf8_lossy(&key[prefix.len()..]).into_owned();
             all.insert(name, serde_json::from_slice(&value).unwrap_or_default());
         }
         Ok(Self {
             tree,
+            prefix,
             all: RwLock::new(all),
         })
     }
@@ -96,7 +105,7 @@ impl ClientMetrics {
 
     /// Replaces what is set for one; with nothing set there is none any more. Durable after the next flush.
     pub(crate) fn put(&self, name: &str, values: Values) -> Result<(), StoreError> {
-        let key = [Self::PREFIX, name].concat();
+        let key = [self.prefix, name].concat();
         let mut all = self.all.write();
         if values.is_empty() {
             self.tree.remove(key.as_bytes())?;
@@ -192,11 +201,14 @@ mod tests {
     fn subscriptions_are_there_after_a_restart_until_nothing_is_set() {
         let store = Store::in_memory();
         let set = Values::from([("metrics".to_owned(), "org.a".to_owned())]);
-        ClientMetrics::open(&store).unwrap().put("m", set.clone()).unwrap();
-        let again = ClientMetrics::open(&store).unwrap();
+        NamedConfigs::client_metrics(&store)
+            .unwrap()
+            .put("m", set.clone())
+            .unwrap();
+        let again = NamedConfigs::client_metrics(&store).unwrap();
         assert_eq!((again.names(), again.get("m")), (vec!["m".to_owned()], set));
         again.put("m", Values::new()).unwrap();
-        assert_eq!(ClientMetrics::open(&store).unwrap().names(), [""; 0]);
+        assert_eq!(NamedConfigs::client_metrics(&store).unwrap().names(), [""; 0]);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! Groups share no lock: a look-up takes a read lock of one of `SHARDS` maps, and a heartbeat writes nothing there.
 //! Each group with members has one task that sleeps until its next timer; a heartbeat only moves a deadline.
 
+mod overrides;
 mod pending;
 mod slot;
 #[cfg(test)]
@@ -34,11 +35,13 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::config::Values;
 use crate::coordinator::group::classic::{self, JoinCommand};
 use crate::coordinator::group::consumer::{self, HeartbeatCommand, TopicsView};
 use crate::coordinator::group::{self, Answer, Caller, Group, GroupConfig, GroupError, Outcome, offsets};
 use crate::metadata::groups::GroupStore;
 use crate::metadata::store::{Store, StoreError};
+use overrides::Overrides;
 use slot::{Done, Slot};
 
 /// Over how many maps the groups are spread.
@@ -62,6 +65,7 @@ struct Inner {
     /// Where producers have offsets that wait for the end of their transactions.
     pending: Mutex<offsets::PendingIndex>,
     stopped: CancellationToken,
+    overrides: Overrides,
 }
 
 impl Groups {
@@ -90,6 +94,7 @@ impl Groups {
                 shards,
                 pending: Mutex::default(),
                 stopped,
+                overrides: Overrides::default(),
             }),
         };
         for (group_id, group) in stored {
@@ -106,6 +111,16 @@ impl Groups {
         }
         groups.inner.handle.spawn(expire_offsets(groups.clone()));
         Ok(groups)
+    }
+
+    /// Takes over what is set for a group, checked. Its members learn of it with their next heartbeats.
+    pub(crate) fn set_overrides(&self, group_id: &str, values: &Values) {
+        self.inner.overrides.set(&self.inner.config, group_id, values);
+    }
+
+    /// The groups for which something is set, or was since the start.
+    pub(crate) fn configured(&self) -> Vec<StrBytes> {
+        self.inner.overrides.groups()
     }
 
     /// Answers every parked request, and from now on refuses commands. What was acknowledged is in the store.
@@ -442,7 +457,9 @@ impl Inner {
         if self.stopped.is_cancelled() {
             return Err(GroupError::CoordinatorNotAvailable);
         }
-        let outcome = decide(live.group(), &self.config, self.clock.now_ms());
+        let config = self.overrides.config(slot.id());
+        let config = config.as_ref().unwrap_or(&self.config);
+        let outcome = decide(live.group(), config, self.clock.now_ms());
         let result = match self.store.write(slot.id(), live.group(), &outcome.records) {
             Ok(wrote) => {
                 let outcome = park(&mut live, outcome);

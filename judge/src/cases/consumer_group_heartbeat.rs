@@ -129,6 +129,16 @@ pub(super) fn cases() -> Vec<Case> {
             let member = stable(run)?;
             run.ask(beating(&member.group, "member", &[&topic])).map(drop)
         }),
+        case("a group with an interval of its own", |run| {
+            let group = group(run)?;
+            let config = json!({ "Name": "consumer.heartbeat.interval.ms", "ConfigOperation": 0, "Value": "7000" });
+            let resource = json!({ "ResourceType": 32, "ResourceName": group, "Configs": [config] });
+            run.must("IncrementalAlterConfigs", json!({ "Resources": [resource] }))?;
+            run.must("ConsumerGroupHeartbeat", beating(&group, "member", &["nowhere"]))?;
+            let beat = json!({ "GroupId": group, "MemberId": "member", "MemberEpoch": 1 });
+            run.ask_until(beat, |answer| answer["HeartbeatIntervalMs"] == 7_000)
+                .map(drop)
+        }),
         case("an empty classic group's name", |run| {
             let topic = run.topic(1)?;
             let group = committed(run, &topic)?;

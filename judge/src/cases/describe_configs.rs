@@ -122,5 +122,12 @@ pub(super) fn cases() -> Vec<Case> {
         describes("loggers", all(8, "1"), json!({})),
         describes("client metrics", all(16, "m"), json!({})),
         describes("a group", all(32, "g"), synonyms()),
+        describes("a group with documentation", all(32, "g"), documented()),
+        describes("a group without a name", all(32, ""), synonyms()),
+        describes(
+            "some properties of a group",
+            resource(32, "g", json!(["consumer.session.timeout.ms"])),
+            json!({}),
+        ),
     ]
 }

@@ -213,6 +213,127 @@ fn brokers() -> Vec<Case> {
     ]
 }
 
+fn groups() -> Vec<Case> {
+    const GROUPS: i8 = 32;
+    let set = |name: &'static str, configs: &'static [(&str, &str)]| {
+        case(name, move |run| {
+            let group = run.name("configured");
+            let configs = configs
+                .iter()
+                .map(|(name, value)| json!({ "Name": name, "ConfigOperation": SET, "Value": value }));
+            let resource =
+                json!({ "ResourceType": GROUPS, "ResourceName": group, "Configs": configs.collect::<Vec<_>>() });
+            run.ask(json!({ "Resources": [resource] }))?;
+            let describe = json!({
+                "Resources": [{ "ResourceType": GROUPS, "ResourceName": group }], "IncludeSynonyms": true,
+            });
+            run.soon("DescribeConfigs", 4, &describe).map(drop)
+        })
+    };
+    vec![
+        of(
+            "a group that has no name",
+            GROUPS,
+            "",
+            &[("consumer.session.timeout.ms", SET, Some("50000"))],
+        ),
+        set("a group's session", &[("consumer.session.timeout.ms", "50000")]),
+        set(
+            "a group's session that is too short",
+            &[("consumer.session.timeout.ms", "44999")],
+        ),
+        set(
+            "a group's session that is too long",
+            &[("consumer.session.timeout.ms", "60001")],
+        ),
+        set("a group's session of no time", &[("consumer.session.timeout.ms", "0")]),
+        set(
+            "a group's session that is no number",
+            &[("consumer.session.timeout.ms", "x")],
+        ),
+        set("a group's heartbeats", &[("consumer.heartbeat.interval.ms", " 6000 ")]),
+        set(
+            "a group's heartbeats that are too often",
+            &[("consumer.heartbeat.interval.ms", "4999")],
+        ),
+        set(
+            "a group's heartbeats that are too rare",
+            &[("consumer.heartbeat.interval.ms", "15001")],
+        ),
+        set("an unknown property of a group", &[("no.such.property", "1")]),
+        set(
+            "a share group's session",
+            &[
+                ("share.session.timeout.ms", "50000"),
+                ("share.heartbeat.interval.ms", "7000"),
+            ],
+        ),
+        set(
+            "a share group's session that is too short",
+            &[("share.session.timeout.ms", "1000")],
+        ),
+        set(
+            "a share group's heartbeats that are too rare",
+            &[("share.heartbeat.interval.ms", "20000")],
+        ),
+        set(
+            "a share group's lock that is too short",
+            &[("share.record.lock.duration.ms", "14999")],
+        ),
+        set(
+            "a share group's lock that is too long",
+            &[("share.record.lock.duration.ms", "60001")],
+        ),
+        set(
+            "a share group's start",
+            &[("share.auto.offset.reset", "by_duration:P1D")],
+        ),
+        set(
+            "a share group's start that is none",
+            &[("share.auto.offset.reset", "nowhere")],
+        ),
+        set(
+            "a share group's isolation",
+            &[("share.isolation.level", "read_committed")],
+        ),
+        set(
+            "a share group's isolation that is none",
+            &[("share.isolation.level", "none")],
+        ),
+        set(
+            "a streams group's session that is too long",
+            &[("streams.session.timeout.ms", "70000")],
+        ),
+        set(
+            "a streams group's heartbeats that are too often",
+            &[("streams.heartbeat.interval.ms", "1")],
+        ),
+        set("a streams group's replicas", &[("streams.num.standby.replicas", "2")]),
+        set(
+            "a streams group's replicas that are too many",
+            &[("streams.num.standby.replicas", "3")],
+        ),
+        of(
+            "append to a group's session",
+            GROUPS,
+            "g",
+            &[("consumer.session.timeout.ms", APPEND, Some("1"))],
+        ),
+        case("a group's session, taken back", |run| {
+            let group = run.name("configured");
+            let change = |operation: i8, value: Value| {
+                let config =
+                    json!({ "Name": "consumer.session.timeout.ms", "ConfigOperation": operation, "Value": value });
+                json!({ "Resources": [{ "ResourceType": GROUPS, "ResourceName": group, "Configs": [config] }] })
+            };
+            run.ask(change(SET, json!("50000")))?;
+            run.ask(change(DELETE, Value::Null))?;
+            let describe = json!({ "Resources": [{ "ResourceType": GROUPS, "ResourceName": group }] });
+            run.soon("DescribeConfigs", 4, &describe).map(drop)
+        }),
+    ]
+}
+
 pub(super) fn cases() -> Vec<Case> {
     let others = vec![
         of("resource 0", 0, "x", &[]),
@@ -220,12 +341,6 @@ pub(super) fn cases() -> Vec<Case> {
         of("resource 99", 99, "x", &[]),
         of("loggers", 8, "1", &[("kafka", SET, Some("INFO"))]),
         of("client metrics", 16, "m", &[("interval.ms", SET, Some("1000"))]),
-        of(
-            "a group",
-            32,
-            "g",
-            &[("consumer.session.timeout.ms", SET, Some("50000"))],
-        ),
         case("no resources", |run| run.ask(json!({ "Resources": [] })).map(drop)),
         case("a resource twice", |run| {
             let topic = run.topic(1)?;
@@ -239,5 +354,5 @@ pub(super) fn cases() -> Vec<Case> {
                 .map(drop)
         }),
     ];
-    [topics(), brokers(), others].into_iter().flatten().collect()
+    [topics(), brokers(), groups(), others].into_iter().flatten().collect()
 }

@@ -136,21 +136,7 @@ pub const DELIBERATE: &[Deliberate] = &[
             ),
             Differs(r#"Results[0].Configs["*"]"#, "null", "{*}"),
         ],
-        why: "Loggers and groups have no properties here yet.",
-    },
-    Deliberate {
-        api: "DescribeConfigs",
-        case: "a group",
-        differences: &[
-            Differs("Results[0].ErrorCode", "42", "0"),
-            Differs(
-                "Results[0].ErrorMessage",
-                r#""Unsupported resource type: GROUP""#,
-                r#""""#,
-            ),
-            Differs(r#"Results[0].Configs["*"]"#, "null", "{*}"),
-        ],
-        why: "Loggers and groups have no properties here yet.",
+        why: "Loggers have no properties here.",
     },
     Deliberate {
         api: "DescribeLogDirs",
@@ -205,20 +191,7 @@ pub const DELIBERATE: &[Deliberate] = &[
                 r#""Logger kafka does not exist!""#,
             ),
         ],
-        why: "Loggers and groups have no properties here yet.",
-    },
-    Deliberate {
-        api: "IncrementalAlterConfigs",
-        case: "a group",
-        differences: &[
-            Differs("Responses[0].ErrorCode", "42", "0"),
-            Differs(
-                "Responses[0].ErrorMessage",
-                r#""Unsupported resource type: GROUP""#,
-                "null",
-            ),
-        ],
-        why: "Loggers and groups have no properties here yet.",
+        why: "Loggers have no properties here.",
     },
     Deliberate {
         api: "UpdateFeatures",
