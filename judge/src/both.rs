@@ -247,7 +247,7 @@ pub fn until(
 pub fn error_of(answer: &Value) -> Option<i64> {
     match answer {
         Value::Object(fields) => fields.iter().find_map(|(name, value)| match value.as_i64() {
-            Some(code) if name == "ErrorCode" && code != 0 => Some(code),
+            Some(code) if matches!(name.as_str(), "ErrorCode" | "PartitionErrorCode") && code != 0 => Some(code),
             _ => error_of(value),
         }),
         Value::Array(elements) => elements.iter().find_map(error_of),

@@ -62,7 +62,7 @@ impl From<AskError> for anyhow::Error {
 }
 
 /// Topic names and ids, as one broker told them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct KnownTopics {
     ids: HashMap<String, [u8; 16]>,
     // A topic that was deleted and made anew has had several.

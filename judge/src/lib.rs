@@ -6,6 +6,7 @@
 //! - [`compare`] finds every place where two answers differ, but for what [`lists`] allows
 //! - [`mod@bench`] measures both, and writes docs/benchmarks.md
 //! - [`scenario`] makes up sequences of actions, performs them on both, and compares answers and what can be seen after
+//! - [`issued`] names what each gave out for itself
 //! - [`cases`] is what is asked, one file per API; [`run`] asks it in every version; [`report`] says what came out
 //!
 //! It knows the table of shapes, and running brokers through their sockets; nothing of how the broker works.
@@ -17,6 +18,7 @@ pub mod cases;
 pub mod client;
 pub mod compare;
 mod found;
+pub mod issued;
 pub mod lists;
 pub mod ours;
 pub mod records;

@@ -31,6 +31,9 @@ enum Command {
         /// Only cases whose name contains this
         #[arg(long, default_value = "")]
         case: String,
+        /// A broker that runs (host:port) in place of ours: another Apache Kafka shows what is for no broker to say
+        #[arg(long, value_name = "ADDRESS")]
+        ours: Option<String>,
     },
     /// Measure both in turn, and write docs/benchmarks.md
     Bench(bench::Options),
@@ -64,7 +67,7 @@ fn property(text: &str) -> Result<(String, String), String> {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Requests { api, case } => requests(&api, &case),
+        Command::Requests { api, case, ours } => requests(&api, &case, ours.as_deref()),
         Command::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Scenarios { count, seed, smallest } => scenarios(count, seed, smallest),
         Command::Kafka { port, properties } => kafka(port, &properties),
@@ -78,8 +81,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn requests(api: &str, case: &str) -> anyhow::Result<ExitCode> {
-    let mut runner = Runner::new(Both::shared()?);
+fn requests(api: &str, case: &str, ours: Option<&str>) -> anyhow::Result<ExitCode> {
+    let both = match ours {
+        Some(ours) => Both::connect(
+            ours,
+            ApacheKafka::shared().map_err(anyhow::Error::msg)?.bootstrap_servers(),
+        ),
+        None => Both::shared(),
+    };
+    let mut runner = Runner::new(both?);
     let judged = cases::run(&mut runner, api, case);
     print!("{}", report::text(&judged));
     let whole = api.is_empty() && case.is_empty();

@@ -10,6 +10,8 @@ use crate::value::hex;
 const HEADER_LEN: usize = 61;
 /// The bit of a batch's attributes that says that its time is the broker's.
 const LOG_APPEND_TIME: i64 = 8;
+/// The bit of a batch that is a marker.
+const CONTROL: i64 = 0x20;
 
 /// A batch with one record per value, at times from 1,000 ms on, in hexadecimal as requests have it.
 ///
@@ -62,8 +64,10 @@ pub(crate) fn tree(mut bytes: &[u8]) -> Value {
             "RecordCount": header.records_count,
             "Payload": hex(&batch[HEADER_LEN.min(batch.len())..]),
         });
-        // The time of the broker is another on each, and so is the checksum over it.
-        if attributes & LOG_APPEND_TIME == 0 {
+        // The time of the broker is another on each, and so is the checksum over it. A marker is written by the broker.
+        if attributes & CONTROL != 0 {
+            tree["BaseTimestamp"] = Value::Null;
+        } else if attributes & LOG_APPEND_TIME == 0 {
             tree["MaxTimestamp"] = header.max_timestamp.into();
             tree["Crc"] = header.crc.into();
         }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::both::{Answers, Both, Side, versions_of};
 use crate::client::{Answer, AskError};
 use crate::compare::{Difference, compare};
+use crate::issued::Issued;
 use crate::lists::Lists;
 use crate::value::Unsayable;
 
@@ -90,6 +91,7 @@ pub struct Run<'a> {
     names: &'a mut u32,
     made: &'a mut BTreeSet<String>,
     spare: &'a mut BTreeMap<i32, Vec<String>>,
+    issued: &'a mut Issued,
     differences: Vec<Difference>,
     compared: usize,
 }
@@ -206,7 +208,12 @@ impl Run<'_> {
     pub fn ask_spoilt(&mut self, spoil: impl Fn(&mut Vec<u8>)) -> Outcome {
         let (api, version) = (self.api, self.version);
         let (ours, theirs) = self.both.each(|_, client| {
-            let mut body = client.encode(api, version, &Value::Null)?;
+            // Of no transactions at all Apache Kafka answers its brokers never.
+            let request = match api {
+                "AddPartitionsToTxn" => serde_json::json!({ "Transactions?": [{}] }),
+                _ => Value::Null,
+            };
+            let mut body = client.encode(api, version, &request)?;
             spoil(&mut body);
             Ok(client.ask_body_quietly(api, version, &body)?)
         })?;
@@ -229,7 +236,18 @@ impl Run<'_> {
     /// # Errors
     /// As there.
     pub fn ask_each(&mut self, request: impl Fn(Side) -> Value) -> Result<Answers, Stop> {
-        let (api, version) = (self.api, self.version);
+        self.ask_api_each(self.api, self.version, request)
+    }
+
+    /// As [`Self::ask_each`] of another API.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ask_api_each(&mut self, api: &str, version: i16, request: impl Fn(Side) -> Value) -> Result<Answers, Stop> {
+        // Said before anything is sent, so that a request that one cannot be asked is asked of neither.
+        self.both
+            .client(Side::Ours)
+            .encode(api, version, &request(Side::Ours))?;
         let (ours, theirs) = self
             .both
             .each(|side, client| client.ask(api, version, &request(side)))?;
@@ -315,11 +333,33 @@ impl Run<'_> {
         ))
     }
 
+    /// Waits until each answers another API as wanted, without comparing.
+    ///
+    /// # Errors
+    /// It never does; a connection breaks.
+    pub fn await_each(
+        &mut self,
+        api: &str,
+        version: i16,
+        request: impl Fn(Side) -> Value,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<[Value; 2], Stop> {
+        let (ours, theirs) = self
+            .both
+            .each(|side, client| Ok(crate::both::until(client, api, version, &request(side), &wanted)?))?;
+        self.issued.learn(api, &ours, &theirs);
+        Ok([ours, theirs])
+    }
+
     /// Compares what was asked in some other way.
     pub fn judge(&mut self, api: &str, answers: Answers) -> Answers {
         self.compared += 1;
+        self.issued.learn(api, &answers.ours, &answers.theirs);
+        let mut named = answers.clone();
+        self.issued.rename(Side::Ours, &mut named.ours);
+        self.issued.rename(Side::Theirs, &mut named.theirs);
         self.differences
-            .extend(compare(self.lists, api, &answers.ours, &answers.theirs));
+            .extend(compare(self.lists, api, &named.ours, &named.theirs));
         answers
     }
 }
@@ -392,6 +432,7 @@ pub struct Runner {
     made: BTreeSet<String>,
     /// Topics that nobody has used yet, by their number of partitions.
     spare: BTreeMap<i32, Vec<String>>,
+    issued: Issued,
 }
 
 impl Runner {
@@ -404,6 +445,7 @@ impl Runner {
             names: 0,
             made: BTreeSet::new(),
             spare: BTreeMap::new(),
+            issued: Issued::default(),
         }
     }
 
@@ -445,6 +487,7 @@ impl Runner {
             names: &mut self.names,
             made: &mut self.made,
             spare: &mut self.spare,
+            issued: &mut self.issued,
             differences: Vec::new(),
             compared: 0,
         };

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tickertape_broker::wire::build::BatchBuilder;
 
+use super::in_transactions;
 use crate::records::{batch, built};
 use crate::run::{Case, Outcome, Run, ask, case};
 
@@ -26,6 +27,10 @@ fn of(topic: &str, partitions: &[i32]) -> Value {
 }
 
 pub(super) fn cases() -> Vec<Case> {
+    plain().into_iter().chain(in_transactions::described()).collect()
+}
+
+fn plain() -> Vec<Case> {
     vec![
         case("a partition without producers", |run| {
             let topic = run.topic(1)?;

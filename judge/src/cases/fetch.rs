@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::in_transactions;
 use crate::both::{Both, Side};
 use crate::records::batch;
 use crate::run::{Case, Outcome, Run, case};
@@ -10,10 +11,17 @@ use crate::run::{Case, Outcome, Run, case};
 const TOPIC: &str = "to-be-fetched";
 
 pub(super) fn cases() -> Vec<Case> {
-    [offsets(), limits(), unknown(), epochs(), sessions()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        offsets(),
+        limits(),
+        unknown(),
+        epochs(),
+        sessions(),
+        in_transactions::fetched(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A case that reads the topic.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::in_transactions;
 use crate::both::Both;
 use crate::records::batch;
 use crate::run::{Case, case};
@@ -47,6 +48,10 @@ fn of(partitions: Value) -> Value {
 }
 
 pub(super) fn cases() -> Vec<Case> {
+    plain().into_iter().chain(in_transactions::listed()).collect()
+}
+
+fn plain() -> Vec<Case> {
     let epoch = |epoch: i32| of(json!([{ "PartitionIndex": 0, "CurrentLeaderEpoch": epoch, "Timestamp": -1 }]));
     let with = |field: &str, value: Value| {
         let mut request = at(-1);

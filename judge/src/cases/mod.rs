@@ -5,6 +5,8 @@
 
 use crate::run::{Case, Judged, Runner, case};
 
+mod add_offsets_to_txn;
+mod add_partitions_to_txn;
 mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
@@ -30,10 +32,12 @@ mod describe_topic_partitions;
 mod describe_transactions;
 mod describe_user_scram_credentials;
 mod elect_leaders;
+mod end_txn;
 mod fetch;
 mod find_coordinator;
 mod group;
 mod heartbeat;
+mod in_transactions;
 mod incremental_alter_configs;
 mod init_producer_id;
 mod join_group;
@@ -51,7 +55,10 @@ mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
 mod sync_group;
+mod transactions;
+mod txn_offset_commit;
 mod update_features;
+mod write_txn_markers;
 
 /// A function that lists an API's cases.
 type Cases = fn() -> Vec<Case>;
@@ -77,6 +84,11 @@ pub const TABLE: &[(&str, Cases)] = &[
     ("DeleteRecords", delete_records::cases),
     ("InitProducerId", init_producer_id::cases),
     ("OffsetForLeaderEpoch", offset_for_leader_epoch::cases),
+    ("AddPartitionsToTxn", add_partitions_to_txn::cases),
+    ("AddOffsetsToTxn", add_offsets_to_txn::cases),
+    ("EndTxn", end_txn::cases),
+    ("WriteTxnMarkers", write_txn_markers::cases),
+    ("TxnOffsetCommit", txn_offset_commit::cases),
     ("DescribeAcls", describe_acls::cases),
     ("CreateAcls", create_acls::cases),
     ("DeleteAcls", delete_acls::cases),

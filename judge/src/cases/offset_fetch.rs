@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::group::{but, committed, committing, consuming, group, stable};
+use super::in_transactions;
 use crate::run::{Case, ask, case};
 
 /// One group's question, in the form that versions 0–7 have.
@@ -32,6 +33,10 @@ fn of_committed(name: &'static str, topics: fn(&str) -> Value) -> Case {
 }
 
 pub(super) fn cases() -> Vec<Case> {
+    plain().into_iter().chain(in_transactions::committed()).collect()
+}
+
+fn plain() -> Vec<Case> {
     let with_member = |name: &'static str, member: Value| {
         case(name, move |run| {
             let (group, topic) = consuming(run, 1)?;

@@ -4,15 +4,23 @@ use serde_json::{Value, json};
 use tickertape_broker::wire::build::BatchBuilder;
 use tickertape_broker::wire::compression::Compression;
 
+use super::in_transactions;
 use crate::records::{batch, built};
 use crate::run::{Case, Outcome, Run, case};
 use crate::value::{hex, unhex};
 
 pub(super) fn cases() -> Vec<Case> {
-    [plain(), refused(), batches(), sequences(), times()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        plain(),
+        refused(),
+        batches(),
+        sequences(),
+        times(),
+        in_transactions::produced(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A request for one partition.

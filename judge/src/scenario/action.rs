@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::transacting::Step;
+
 /// One of those that there are, counted round; where it says so, the highest picks stand for one that does not exist.
 pub type Pick = u8;
 
@@ -454,6 +456,13 @@ pub enum Action {
         kind: Pick,
         version: Pick,
     },
+    /// A step of a transactional producer.
+    Transact {
+        producer: Pick,
+        step: Step,
+        stray: Stray,
+        version: Pick,
+    },
 }
 
 impl Action {
@@ -498,6 +507,10 @@ impl Action {
                 say(variant(note));
             }
             Action::FetchOffsets { by, .. } => say(variant(by)),
+            Action::Transact { step, stray, .. } => {
+                say(variant(step));
+                say(variant(stray));
+            }
             _ => {}
         }
         words

@@ -2,7 +2,7 @@
 //!
 //! - [`action`] is the vocabulary, [`strategy`] how scenarios are made of it
 //! - `run` turns actions, as what there is by then makes them mean, into requests to both, and compares the answers; one
-//!   file per concern (`topics`, `records`, `classic`, `consumers`, `offsets`)
+//!   file per concern (`topics`, `records`, `classic`, `consumers`, `offsets`, `transacting`)
 //! - `see` compares what can be seen after an action; `side` maps the ids that each broker gives out to one name
 //! - [`tally`] counts what was met, so that a run shows that it was not of errors alone
 //! - [`kept`] are the scenarios that once failed; they are performed first
@@ -23,6 +23,7 @@ mod side;
 pub mod strategy;
 pub mod tally;
 mod topics;
+mod transacting;
 mod world;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -108,10 +109,12 @@ impl Stage {
             let find = json!({ "KeyType": 0, "CoordinatorKeys": ["judge"] });
             let found = |answer: &serde_json::Value| answer["Coordinators"][0]["ErrorCode"] == 0;
             crate::both::until(both.client(side), "FindCoordinator", 4, &find, found)?;
-            // Producer ids are given out in blocks, the first of which is to be had.
-            let init = json!({ "TransactionalId": null, "TransactionTimeoutMs": 60_000 });
-            let issued = |answer: &serde_json::Value| answer["ErrorCode"] == 0;
-            crate::both::until(both.client(side), "InitProducerId", 4, &init, issued)?;
+            // Producer ids are given out in blocks, the first of which is to be had; transactions have a topic of their own.
+            for id in [None, Some("judge")] {
+                let init = json!({ "TransactionalId": id, "TransactionTimeoutMs": 60_000 });
+                let issued = |answer: &serde_json::Value| answer["ErrorCode"] == 0;
+                crate::both::until(both.client(side), "InitProducerId", 4, &init, issued)?;
+            }
             let list = |answer: &serde_json::Value| answer["ErrorCode"] == 0;
             crate::both::until(both.client(side), "ListGroups", 4, &json!({}), list)?;
         }

@@ -148,6 +148,7 @@ impl<'a> Run<'a> {
             | Action::Heartbeat { .. }
             | Action::LeaveGroup { .. } => self.on_classic(action),
             Action::Beat { .. } | Action::Converge { .. } => self.on_consumers(action),
+            Action::Transact { .. } => self.on_transactions(action),
             _ => self.on_offsets(action),
         }
     }

@@ -47,17 +47,22 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A partition's offsets and all of its bytes.
+    /// A partition's offsets and all of its bytes, for either kind of reader.
     pub(super) fn see_partition(&mut self, topic: &str, partition: i32) -> Outcome {
         let start = self.see_offset(topic, partition, -2, 0)?["Offset"]
             .as_i64()
             .unwrap_or(-1);
         let part = json!({ "Partition": partition, "FetchOffset": start.max(0), "PartitionMaxBytes": i32::MAX });
-        let request = json!({
-            "MaxWaitMs": 0, "MinBytes": 0, "MaxBytes": i32::MAX,
-            "Topics": [{ "TopicId": format!("$id:{topic}"), "Partitions": [part] }]
-        });
-        let fetched = self.see(Request::new("Fetch", 17, request))?;
+        let request = |isolation: i8| {
+            json!({
+                "MaxWaitMs": 0, "MinBytes": 0, "MaxBytes": i32::MAX, "IsolationLevel": isolation,
+                "Topics": [{ "TopicId": format!("$id:{topic}"), "Partitions": [part] }]
+            })
+        };
+        if self.world.transactional.iter().any(|producer| producer.begun) {
+            self.see(Request::new("Fetch", 17, request(1)))?;
+        }
+        let fetched = self.see(Request::new("Fetch", 17, request(0)))?;
         let fetched = &fetched["Responses"][0]["Partitions"][0];
         let end = fetched["HighWatermark"].as_i64().unwrap_or(-1);
         self.see_offset(topic, partition, -1, 1)?;

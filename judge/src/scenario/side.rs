@@ -8,6 +8,7 @@
 //! | `$id:TOPIC` | the id of a topic |
 //! | `$member:G:M` | the id that the broker gave the classic member M of group G; empty before |
 //! | `$producer` | the producer id that the broker gave out; -1 before |
+//! | `$transactional:N` | the producer id that it gave the transactional producer N; -1 before |
 //! | `$batch:N` | the request's Nth batch, with the producer's id in it |
 //! | `$assignments:NAME` | what the member NAME, if it leads its group here, assigns to each member |
 
@@ -46,6 +47,9 @@ impl Request {
     }
 }
 
+/// The first transactional producer's number among the producers of batches.
+pub(super) const TRANSACTIONAL: u8 = 100;
+
 /// An id that no topic has.
 const NOBODY: [u8; 16] = *b"tickertape-judge";
 
@@ -60,6 +64,9 @@ pub(super) struct Side {
     /// Names by id; an id that has been replaced keeps a name of its own.
     names: HashMap<String, String>,
     issued: Vec<i64>,
+    /// The last id of each transactional producer, and every one with its name.
+    transactional: HashMap<usize, i64>,
+    transactional_names: Vec<(i64, String)>,
     /// The members of the group, by the name of who leads it.
     led: HashMap<String, Vec<String>>,
     /// Producer ids that the scenario made up; the same on both.
@@ -77,6 +84,8 @@ impl Side {
             ids: HashMap::new(),
             names: HashMap::new(),
             issued: Vec::new(),
+            transactional: HashMap::new(),
+            transactional_names: Vec::new(),
             led: HashMap::new(),
             own_producers,
             recompressed: false,
@@ -100,6 +109,14 @@ impl Side {
         self.issued.push(id);
     }
 
+    /// Notes the producer id that a transactional producer was given.
+    pub(super) fn learn_transactional(&mut self, at: usize, id: i64) {
+        if self.transactional.insert(at, id) != Some(id) {
+            let name = format!("$transactional {at} {}", self.transactional_names.len());
+            self.transactional_names.push((id, name));
+        }
+    }
+
     /// Notes whether a member leads its group, and whom.
     pub(super) fn learn_led(&mut self, leader: &str, members: Vec<String>) {
         self.led.insert(leader.to_owned(), members);
@@ -107,6 +124,9 @@ impl Side {
 
     /// The id that the scenario's producer goes by.
     pub(super) fn producer_id(&self, producer: u8) -> i64 {
+        if let Some(at) = producer.checked_sub(TRANSACTIONAL) {
+            return self.transactional.get(&usize::from(at)).copied().unwrap_or(-1);
+        }
         match (producer, self.issued.last()) {
             (2, Some(issued)) => *issued,
             _ => self.own_producers + i64::from(producer),
@@ -152,6 +172,10 @@ impl Side {
         if text == "$producer" {
             return Ok(self.issued.last().copied().unwrap_or(-1).into());
         }
+        if let Some(at) = text.strip_prefix("$transactional:") {
+            let id = self.transactional.get(&at.parse()?);
+            return Ok(id.copied().unwrap_or(-1).into());
+        }
         let unknown = if text.starts_with("$id:") {
             uuid_text(&NOBODY)
         } else {
@@ -166,17 +190,18 @@ impl Side {
             Value::Object(fields) => fields
                 .iter()
                 .map(|(name, value)| {
+                    let refused = || fields.get("ErrorCode").is_some_and(|code| *code != 0);
                     let value = match (name.as_str(), value) {
                         ("Records", Value::Array(batches)) => {
                             let cut = |batch: &Value| batch.get("Cut").is_some() && lists.except(Exception::CutBatch);
                             let whole = batches.iter().filter(|batch| !cut(batch));
                             whole.map(|batch| self.batch(batch, lists)).collect()
                         }
-                        ("ProducerId", Value::Number(id)) => id
+                        ("ProducerId", Value::Number(id)) if !refused() => id
                             .as_i64()
                             .and_then(|id| self.producer_name(id))
                             .map_or_else(|| value.clone(), Value::from),
-                        ("LogAppendTimeMs", Value::Number(time))
+                        ("LogAppendTimeMs" | "TransactionStartTimeMs" | "LastTimestamp", Value::Number(time))
                             if time.as_i64() != Some(-1) && lists.except(Exception::AppendTime) =>
                         {
                             "now".into()
@@ -232,6 +257,9 @@ impl Side {
     }
 
     fn producer_name(&self, id: i64) -> Option<String> {
+        if let Some((_, name)) = self.transactional_names.iter().find(|(known, _)| *known == id) {
+            return Some(name.clone());
+        }
         let at = self.issued.iter().position(|issued| *issued == id)?;
         Some(format!("$producer {at}"))
     }

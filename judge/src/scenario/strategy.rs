@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::action::*;
+use super::transacting;
 
 /// A scenario: two topics, one of them compacted, then what comes.
 pub fn scenario() -> impl Strategy<Value = Vec<Action>> {
@@ -28,7 +29,7 @@ fn create(topic: Pick, partitions: u8, configs: Vec<Setting>) -> Action {
     }
 }
 
-/// What comes is about logs, about one kind of group, or about everything: a long way into one matter finds more than the
+/// What comes is about logs, about one kind of group, about transactions, or about everything: a long way into one matter finds more than the
 /// same number of steps strewn over all of them.
 fn focus() -> impl Strategy<Value = Vec<Action>> {
     let some = |action: BoxedStrategy<Action>| prop::collection::vec(action, 10..24);
@@ -38,6 +39,7 @@ fn focus() -> impl Strategy<Value = Vec<Action>> {
         3 => classic(0..2),
         3 => consumer(2..4),
         2 => offsets(0..4),
+        3 => transacting::steps(stray().boxed(), (0..4_u8).boxed()),
     ];
     let log = prop_oneof![6 => records(), 1 => topics()];
     let classic = (0..2_u8).prop_flat_map(move |group| {
@@ -49,7 +51,18 @@ fn focus() -> impl Strategy<Value = Vec<Action>> {
         let action = prop_oneof![5 => consumer(group..group + 1), 2 => other];
         prop::collection::vec(action, 10..24)
     });
-    prop_oneof![some(all.boxed()), some(log.boxed()), classic, consumer]
+    let transactions = prop_oneof![
+        9 => transacting::steps(stray().boxed(), (0..4_u8).boxed()),
+        1 => records(),
+        1 => offsets(0..4),
+    ];
+    prop_oneof![
+        some(all.boxed()),
+        some(log.boxed()),
+        classic,
+        consumer,
+        some(transactions.boxed())
+    ]
 }
 
 /// Kinds of topic settings: mostly right.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::action::{Pick, Place, Stray};
 use super::batch::Made;
+use super::transacting::{PRODUCERS, Transactional};
 use crate::value::uuid_text;
 
 /// Members of each group. The last one is static.
@@ -76,6 +77,7 @@ pub(super) struct World {
     pub(super) topics: BTreeMap<String, Topic>,
     pub(super) groups: Vec<Group>,
     pub(super) sent: HashMap<(u8, String, i32), Sent>,
+    pub(super) transactional: [Transactional; PRODUCERS],
 }
 
 impl World {
@@ -86,6 +88,7 @@ impl World {
             topics: BTreeMap::new(),
             groups: (0..GROUPS).map(|group| new_group(name, group)).collect(),
             sent: HashMap::new(),
+            transactional: Default::default(),
         }
     }
 
