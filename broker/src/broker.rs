@@ -129,6 +129,7 @@ impl BrokerState {
             coordinator_epoch: identity.unclean_stops,
         };
         let txns = Txns::open(&store, parts).map_err(|error| at_dir(error.to_string()))?;
+        txns.end_strays();
         let group_configs = NamedConfigs::groups(&store).map_err(|error| at_dir(error.to_string()))?;
         for group_id in group_configs.names() {
             groups.set_overrides(&group_id, &group_configs.get(&group_id));

@@ -16,6 +16,7 @@
 mod housekeeping;
 mod markers;
 mod slot;
+mod strays;
 
 use std::collections::HashMap;
 use std::sync::Arc;

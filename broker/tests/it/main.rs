@@ -22,6 +22,8 @@ mod robustness_batches;
 mod server;
 mod support;
 mod transactions;
+mod transactions_kills;
+mod transactions_wire;
 mod validator;
 mod wire;
 mod wire_answers;

@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 use tickertape_broker::Broker;
-use tickertape_broker::clock::ManualClock;
+use tickertape_broker::clock::{Clock, ManualClock, SystemClock};
 
 use crate::support::broker::{PATIENCE, client, create_topic, start, start_with};
 use crate::support::client::Client;
@@ -157,7 +157,7 @@ async fn a_second_producer_of_the_same_id_fences_the_first_and_aborts_what_it_be
 
 #[tokio::test]
 async fn a_transaction_that_takes_too_long_is_aborted_by_the_brokers_clock() {
-    let clock = Arc::new(ManualClock::new(1_700_000_000_000));
+    let clock = Arc::new(ManualClock::new(SystemClock.now_ms()));
     let builder = Broker::builder()
         .clock(clock.clone())
         .property("transaction.abort.timed.out.transaction.cleanup.interval.ms", "5");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::super::{Caller, EndCommand, InitCommand, TxnError, Version, abort_timed_out, add, end, init};
+use super::super::{Caller, EndCommand, InitCommand, State, TxnError, Version, abort_timed_out, add, end, init};
 use super::world::{PARTITIONS, Told, Trouble, World, partition};
 
 const PRODUCERS: usize = 3;
@@ -225,7 +225,17 @@ impl Cast {
 
     /// Nothing is refused for ever but what somebody else has fenced.
     fn refused(&mut self, index: usize, error: TxnError) {
-        let fenced = [TxnError::ProducerFenced, TxnError::InvalidProducerIdMapping];
+        let mut fenced = vec![TxnError::ProducerFenced, TxnError::InvalidProducerIdMapping];
+        let aborted = self
+            .world
+            .live
+            .as_ref()
+            .is_some_and(|live| live.state == State::CompleteAbort);
+        if self.producers[index].version == Version::V2 && aborted {
+            // The coordinator's own abort raised the epoch by one, as the producer's would have: a commit is taken for another
+            // end than that one.
+            fenced.push(TxnError::InvalidState);
+        }
         assert!(fenced.contains(&error), "{error:?}: an acknowledged change was lost");
         self.producers[index].caller = None;
         self.producers[index].open = None;

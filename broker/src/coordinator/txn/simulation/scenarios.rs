@@ -173,7 +173,7 @@ fn used_up_epochs_give_another_producer_id() {
     assert_eq!(add_one(&mut world, 1, 0), Ok(()));
     assert_eq!(
         finish(&mut world, Version::V2, (0, last), true),
-        Err(TxnError::ProducerFenced),
+        Err(TxnError::InvalidProducerIdMapping),
         "no retry once the next has begun"
     );
     // By fencing: the epoch above the last one is the coordinator's.

@@ -1,0 +1,531 @@
+//! Transactions frame by frame: what each version is told, and what old and new clients may do.
+
+use bytes::Bytes;
+use kafka_protocol::error::ResponseError::{self, *};
+use kafka_protocol::messages::add_partitions_to_txn_request::{AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction};
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::txn_offset_commit_request::{
+    TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
+};
+use kafka_protocol::messages::write_txn_markers_request::{WritableTxnMarker, WritableTxnMarkerTopic};
+use kafka_protocol::messages::*;
+use kafka_protocol::protocol::StrBytes;
+use tickertape_broker::Broker;
+use tickertape_broker::coordinator::txn::{Record, State};
+use tickertape_broker::metadata::store::Store;
+use tickertape_broker::metadata::transactions::TransactionStore;
+use tickertape_broker::wire::build::BatchBuilder;
+
+use crate::support::broker::{start, start_with};
+use crate::support::calls::{Topic, latest};
+use crate::support::client::Client;
+
+const ID: &str = "sink";
+const GROUP: &str = "readers";
+/// Produce: the last version before partitions are added by it, the last one that does not know how to abort, and the newest.
+const ADDS: i16 = 12;
+const OLD: i16 = 10;
+const ABORTABLE: i16 = 11;
+
+fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+fn code(error: ResponseError) -> i16 {
+    error.code()
+}
+
+/// A producer's id and epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Me(i64, i16);
+
+impl Client {
+    fn init(&mut self, version: i16, expected: Option<Me>) -> Result<Me, i16> {
+        let Me(id, epoch) = expected.unwrap_or(Me(-1, -1));
+        let mut request = InitProducerIdRequest::default()
+            .with_transactional_id(Some(TransactionalId(text(ID))))
+            .with_transaction_timeout_ms(60_000);
+        if version >= 3 {
+            request.producer_id = id.into();
+            request.producer_epoch = epoch;
+        }
+        let response = self.call(version, &request);
+        match response.error_code {
+            0 => Ok(Me(*response.producer_id, response.producer_epoch)),
+            error => Err(error),
+        }
+    }
+
+    fn add(&mut self, version: i16, Me(id, epoch): Me, topic: &str, partitions: &[i32], verify: bool) -> Vec<i16> {
+        let topics = vec![
+            AddPartitionsToTxnTopic::default()
+                .with_name(TopicName(text(topic)))
+                .with_partitions(partitions.to_vec()),
+        ];
+        let results = if version >= 4 {
+            let transaction = AddPartitionsToTxnTransaction::default()
+                .with_transactional_id(TransactionalId(text(ID)))
+                .with_producer_id(id.into())
+                .with_producer_epoch(epoch)
+                .with_verify_only(verify)
+                .with_topics(topics);
+            let request = AddPartitionsToTxnRequest::default().with_transactions(vec![transaction]);
+            self.call(version, &request)
+                .results_by_transaction
+                .remove(0)
+                .topic_results
+        } else {
+            let request = AddPartitionsToTxnRequest::default()
+                .with_v3_and_below_transactional_id(TransactionalId(text(ID)))
+                .with_v3_and_below_producer_id(id.into())
+                .with_v3_and_below_producer_epoch(epoch)
+                .with_v3_and_below_topics(topics);
+            self.call(version, &request).results_by_topic_v3_and_below
+        };
+        let partitions = results.into_iter().flat_map(|topic| topic.results_by_partition);
+        partitions.map(|partition| partition.partition_error_code).collect()
+    }
+
+    fn add_offsets(&mut self, version: i16, Me(id, epoch): Me) -> i16 {
+        let request = AddOffsetsToTxnRequest::default()
+            .with_transactional_id(TransactionalId(text(ID)))
+            .with_producer_id(id.into())
+            .with_producer_epoch(epoch)
+            .with_group_id(GroupId(text(GROUP)));
+        self.call(version, &request).error_code
+    }
+
+    fn end(&mut self, version: i16, Me(id, epoch): Me, commit: bool) -> Result<Me, i16> {
+        let request = EndTxnRequest::default()
+            .with_transactional_id(TransactionalId(text(ID)))
+            .with_producer_id(id.into())
+            .with_producer_epoch(epoch)
+            .with_committed(commit);
+        let response = self.call(version, &request);
+        match response.error_code {
+            0 => Ok(Me(*response.producer_id, response.producer_epoch)),
+            error => Err(error),
+        }
+    }
+
+    /// Produces one transactional record: its offset, or the error.
+    fn write(&mut self, version: i16, topic: &Topic, partition: i32, me: Me, sequence: i32) -> Result<i64, i16> {
+        self.write_as(version, topic, partition, me, sequence, Some(ID))
+    }
+
+    fn write_as(
+        &mut self,
+        version: i16,
+        topic: &Topic,
+        partition: i32,
+        Me(id, epoch): Me,
+        sequence: i32,
+        transactional_id: Option<&str>,
+    ) -> Result<i64, i16> {
+        let batch = BatchBuilder::new()
+            .producer(id, epoch, sequence)
+            .transactional()
+            .record(1_700_000_000_000, None, Some(b"v"))
+            .build()
+            .unwrap();
+        let data = PartitionProduceData::default()
+            .with_index(partition)
+            .with_records(Some(Bytes::from(batch)));
+        let mut data = TopicProduceData::default().with_partition_data(vec![data]);
+        if version >= 13 {
+            data.topic_id = topic.id;
+        } else {
+            data.name = TopicName(text(topic.name));
+        }
+        let request = ProduceRequest::default()
+            .with_transactional_id(transactional_id.map(|id| TransactionalId(text(id))))
+            .with_acks(-1)
+            .with_timeout_ms(60_000)
+            .with_topic_data(vec![data]);
+        let produced = self
+            .call(version, &request)
+            .responses
+            .remove(0)
+            .partition_responses
+            .remove(0);
+        match produced.error_code {
+            0 => Ok(produced.base_offset),
+            error => Err(error),
+        }
+    }
+
+    fn commit_offset(&mut self, version: i16, Me(id, epoch): Me, topic: &str, offset: i64) -> i16 {
+        self.commit_offset_as(version, Me(id, epoch), topic, offset, -1, "")
+    }
+
+    fn commit_offset_as(
+        &mut self,
+        version: i16,
+        Me(id, epoch): Me,
+        topic: &str,
+        offset: i64,
+        generation: i32,
+        member: &str,
+    ) -> i16 {
+        let partition = TxnOffsetCommitRequestPartition::default()
+            .with_partition_index(0)
+            .with_committed_offset(offset)
+            .with_committed_metadata(Some(text("")));
+        let topic = TxnOffsetCommitRequestTopic::default()
+            .with_name(TopicName(text(topic)))
+            .with_partitions(vec![partition]);
+        let mut request = TxnOffsetCommitRequest::default()
+            .with_transactional_id(TransactionalId(text(ID)))
+            .with_group_id(GroupId(text(GROUP)))
+            .with_producer_id(id.into())
+            .with_producer_epoch(epoch)
+            .with_topics(vec![topic]);
+        if version >= 3 {
+            request.generation_id = generation;
+            request.member_id = text(member);
+        }
+        self.call(version, &request).topics[0].partitions[0].error_code
+    }
+
+    /// The committed offset, or the error.
+    fn fetch_offset(&mut self, topic: &str, require_stable: bool) -> Result<i64, i16> {
+        let topic = OffsetFetchRequestTopics::default()
+            .with_name(TopicName(text(topic)))
+            .with_partition_indexes(vec![0]);
+        let group = OffsetFetchRequestGroup::default()
+            .with_group_id(GroupId(text(GROUP)))
+            .with_topics(Some(vec![topic]));
+        let request = OffsetFetchRequest::default()
+            .with_groups(vec![group])
+            .with_require_stable(require_stable);
+        let fetched = self
+            .call(8, &request)
+            .groups
+            .remove(0)
+            .topics
+            .remove(0)
+            .partitions
+            .remove(0);
+        match fetched.error_code {
+            0 => Ok(fetched.committed_offset),
+            error => Err(error),
+        }
+    }
+
+    fn describe(&mut self) -> describe_transactions_response::TransactionState {
+        let request = DescribeTransactionsRequest::default().with_transactional_ids(vec![TransactionalId(text(ID))]);
+        self.call(0, &request).transaction_states.remove(0)
+    }
+
+    /// The last stable offset, and the aborted transactions by producer id and first offset.
+    fn aborted(&mut self, topic: &Topic, partition: i32) -> (i64, Vec<(i64, i64)>) {
+        let partition = FetchPartition::default()
+            .with_partition(partition)
+            .with_partition_max_bytes(1 << 20);
+        let topic = FetchTopic::default()
+            .with_topic_id(topic.id)
+            .with_partitions(vec![partition]);
+        let request = FetchRequest::default()
+            .with_max_bytes(1 << 20)
+            .with_isolation_level(1)
+            .with_session_epoch(-1)
+            .with_topics(vec![topic]);
+        let fetched = self
+            .call(latest(ApiKey::Fetch), &request)
+            .responses
+            .remove(0)
+            .partitions
+            .remove(0);
+        let aborted = fetched.aborted_transactions.unwrap().into_iter();
+        let aborted = aborted.map(|aborted| (*aborted.producer_id, aborted.first_offset));
+        (fetched.last_stable_offset, aborted.collect())
+    }
+}
+
+#[tokio::test]
+async fn old_clients_add_partitions_first_and_keep_their_epoch() {
+    let broker = start().await;
+    let mut client = Client::connect(broker.bootstrap_servers());
+    let topic = client.create_topic("t", 2, &[]);
+    for (round, version) in (0..=3).enumerate() {
+        let me = client.init(version, None).unwrap();
+        assert_eq!(me, Me(0, round as i16), "each InitProducerId raises the epoch");
+        // Nothing is in a log whose transaction is not known there.
+        assert_eq!(client.write(OLD, &topic, 0, me, 0), Err(code(InvalidTxnState)));
+        assert_eq!(
+            client.write(ABORTABLE, &topic, 0, me, 0),
+            Err(code(TransactionAbortable))
+        );
+        assert_eq!(client.add(version, me, "t", &[0], false), [0]);
+        assert_eq!(client.add(version, me, "t", &[0, 1], false), [0, 0], "again, and more");
+        assert_eq!(client.write(OLD, &topic, 0, me, 0), Ok(2 * round as i64));
+        assert_eq!(
+            client.write(OLD, &topic, 0, me, 0),
+            Ok(2 * round as i64),
+            "the same again"
+        );
+        let described = client.describe();
+        assert_eq!(described.transaction_state.as_str(), "Ongoing");
+        assert_eq!(described.topics[0].partitions, [0, 1]);
+        assert_eq!(client.end(version, me, true), Ok(Me(-1, -1)));
+        assert_eq!(client.end(version, me, true), Ok(Me(-1, -1)), "the retry");
+        assert_eq!(client.end(version, me, false), Err(code(InvalidTxnState)));
+        assert_eq!(client.describe().transaction_state.as_str(), "CompleteCommit");
+        // What comes after the end needs to be added anew.
+        assert_eq!(client.write(OLD, &topic, 0, me, 1), Err(code(InvalidTxnState)));
+    }
+}
+
+#[tokio::test]
+async fn new_clients_add_by_writing_and_get_a_new_epoch_with_each_end() {
+    let broker = start().await;
+    let mut client = Client::connect(broker.bootstrap_servers());
+    let topic = client.create_topic("t", 1, &[]);
+    let mut me = client.init(5, None).unwrap();
+    assert_eq!(client.end(5, me, true), Err(code(InvalidTxnState)), "nothing to commit");
+    for round in 0..4_i16 {
+        let commit = round % 2 == 0;
+        assert_eq!(
+            client.write(latest(ApiKey::Produce), &topic, 0, me, 1),
+            Err(code(OutOfOrderSequenceNumber))
+        );
+        let offset = client.write(ADDS, &topic, 0, me, 0).unwrap();
+        assert_eq!(client.write(latest(ApiKey::Produce), &topic, 0, me, 1), Ok(offset + 1));
+        let before = me;
+        me = client.end(5, me, commit).unwrap();
+        assert_eq!(me, Me(0, round + 1));
+        assert_eq!(client.end(5, before, commit), Ok(me), "the retry is told the same");
+        assert_eq!(client.end(5, before, !commit), Err(code(InvalidTxnState)));
+        assert_eq!(
+            client.write(ADDS, &topic, 0, before, 2),
+            Err(code(InvalidProducerEpoch))
+        );
+    }
+    assert_eq!(client.aborted(&topic, 0), (12, vec![(0, 3), (0, 9)]));
+    // An abort of what has not begun is taken, too.
+    assert_eq!(client.end(5, me, false), Ok(Me(0, 5)));
+}
+
+#[tokio::test]
+async fn fencing_is_told_as_the_version_knows_it() {
+    let broker = start().await;
+    let mut client = Client::connect(broker.bootstrap_servers());
+    let topic = client.create_topic("t", 1, &[]);
+    let old = client.init(4, None).unwrap();
+    assert_eq!(client.add(2, old, "t", &[0], false), [0]);
+    assert_eq!(client.write(OLD, &topic, 0, old, 0), Ok(0));
+    assert_eq!(
+        client.init(4, None),
+        Err(code(ConcurrentTransactions)),
+        "what is open is aborted first"
+    );
+    let me = client.init(4, None).unwrap();
+    assert_eq!(me, Me(0, 2));
+    for (version, error) in [
+        (0, InvalidProducerEpoch),
+        (1, InvalidProducerEpoch),
+        (2, ProducerFenced),
+        (3, ProducerFenced),
+    ] {
+        assert_eq!(client.add(version, old, "t", &[0], false), [code(error)]);
+        assert_eq!(client.add_offsets(version, old), code(error));
+        assert_eq!(client.end(version, old, true), Err(code(error)));
+    }
+    assert_eq!(client.end(5, old, true), Err(code(ProducerFenced)));
+    assert_eq!(client.add(5, old, "t", &[0], true), [code(ProducerFenced)]);
+    for (version, error) in [(3, InvalidProducerEpoch), (4, ProducerFenced), (5, ProducerFenced)] {
+        assert_eq!(client.init(version, Some(old)), Err(code(error)), "{version}");
+    }
+    assert_eq!(client.write(OLD, &topic, 0, old, 1), Err(code(InvalidProducerEpoch)));
+    assert_eq!(client.write(ADDS, &topic, 0, old, 1), Err(code(InvalidProducerEpoch)));
+    for version in 0..=5 {
+        assert_eq!(client.commit_offset(version, old, "t", 1), code(InvalidProducerEpoch));
+    }
+    let stranger = Me(99, 0);
+    assert_eq!(
+        client.add(3, stranger, "t", &[0], false),
+        [code(InvalidProducerIdMapping)]
+    );
+    assert_eq!(client.end(3, stranger, true), Err(code(InvalidProducerIdMapping)));
+    assert_eq!(
+        client.write(ADDS, &topic, 0, stranger, 0),
+        Err(code(InvalidProducerIdMapping))
+    );
+    assert_eq!(client.aborted(&topic, 0), (2, vec![(0, 0)]));
+}
+
+#[tokio::test]
+async fn requests_that_make_no_sense_are_refused() {
+    let broker = start().await;
+    let mut client = Client::connect(broker.bootstrap_servers());
+    let topic = client.create_topic("t", 1, &[]);
+    let me = client.init(5, None).unwrap();
+    // One partition that does not exist keeps the others out.
+    let errors = [code(OperationNotAttempted), code(UnknownTopicOrPartition)];
+    assert_eq!(client.add(3, me, "t", &[0, 7], false), errors);
+    assert_eq!(
+        client.add(5, me, "nowhere", &[0], false),
+        [code(UnknownTopicOrPartition)]
+    );
+    assert_eq!(client.describe().transaction_state.as_str(), "Empty");
+    assert_eq!(
+        client.add(5, me, "t", &[0], true),
+        [code(TransactionAbortable)],
+        "verified, not added"
+    );
+    assert_eq!(client.describe().transaction_state.as_str(), "Empty");
+    assert_eq!(client.init(5, Some(Me(0, -1))), Err(code(InvalidRequest)));
+    assert_eq!(client.init(5, Some(Me(-1, 0))), Err(code(InvalidRequest)));
+    // A transactional batch needs a transactional id.
+    let nobody = client.write_as(ADDS, &topic, 0, me, 0, None);
+    assert_eq!(nobody, Err(code(TransactionalIdAuthorizationFailed)));
+    assert_eq!(
+        client.write_as(ADDS, &topic, 0, me, 0, Some("other")),
+        Err(code(InvalidProducerIdMapping))
+    );
+    assert_eq!(
+        client.write_as(ADDS, &topic, 0, me, 0, Some("")),
+        Err(code(InvalidRequest))
+    );
+    assert_eq!(client.aborted(&topic, 0), (0, vec![]));
+}
+
+#[tokio::test]
+async fn offsets_wait_for_the_end_of_their_transaction() {
+    let broker = start().await;
+    let mut client = Client::connect(broker.bootstrap_servers());
+    client.create_topic("t", 1, &[]);
+    let mut me = client.init(5, None).unwrap();
+    for (version, error) in [(0, InvalidTxnState), (3, InvalidTxnState), (4, TransactionAbortable)] {
+        assert_eq!(client.commit_offset(version, me, "t", 1), code(error), "not added");
+    }
+    let mut stable = -1;
+    for (version, commit) in [(0, true), (3, false), (4, true), (5, false), (5, true)] {
+        if version < 5 {
+            assert_eq!(client.add_offsets(3, me), 0);
+        }
+        let offset = stable + 10;
+        assert_eq!(client.commit_offset(version, me, "t", offset), 0);
+        assert_eq!(client.fetch_offset("t", true), Err(code(UnstableOffsetCommit)));
+        assert_eq!(client.fetch_offset("t", false), Ok(stable));
+        assert_eq!(client.describe().topics[0].topic.as_str(), "__consumer_offsets");
+        me = client.end(5, me, commit).unwrap();
+        stable = if commit { offset } else { stable };
+        assert_eq!(client.fetch_offset("t", true), Ok(stable));
+    }
+    assert_eq!(client.commit_offset(5, me, "nowhere", 1), code(UnknownTopicOrPartition));
+    assert_eq!(client.commit_offset_as(5, me, "t", 1, 3, "m"), code(UnknownMemberId));
+    assert_eq!(client.commit_offset_as(5, me, "t", 1, -1, ""), 0);
+}
+
+#[tokio::test]
+async fn a_marker_by_hand_ends_a_transaction_in_one_partition() {
+    let broker = start().await;
+    let mut client = Client::connect(broker.bootstrap_servers());
+    let topic = client.create_topic("t", 1, &[]);
+    let me = client.init(5, None).unwrap();
+    assert_eq!(client.write(ADDS, &topic, 0, me, 0), Ok(0));
+    let mut mark = |Me(id, epoch): Me, partition: i32, coordinator_epoch: i32| {
+        let topic = WritableTxnMarkerTopic::default()
+            .with_name(TopicName(text("t")))
+            .with_partition_indexes(vec![partition]);
+        let marker = WritableTxnMarker::default()
+            .with_producer_id(id.into())
+            .with_producer_epoch(epoch)
+            .with_coordinator_epoch(coordinator_epoch)
+            .with_transaction_result(false)
+            .with_topics(vec![topic]);
+        let response = client.call(1, &WriteTxnMarkersRequest::default().with_markers(vec![marker]));
+        let marker = &response.markers[0];
+        assert_eq!(marker.producer_id, id);
+        marker.topics[0].partitions[0].error_code
+    };
+    assert_eq!(mark(me, 1, 0), code(UnknownTopicOrPartition));
+    assert_eq!(mark(Me(0, 3), 0, 2), 0);
+    assert_eq!(mark(Me(0, 2), 0, 2), code(InvalidProducerEpoch));
+    assert_eq!(mark(Me(0, 3), 0, 1), code(TransactionCoordinatorFenced));
+    assert_eq!(client.aborted(&topic, 0), (2, vec![(0, 0)]));
+}
+
+#[tokio::test]
+async fn transactions_are_listed_by_what_they_are() {
+    let broker = start().await;
+    let mut client = Client::connect(broker.bootstrap_servers());
+    client.create_topic("t", 1, &[]);
+    let me = client.init(5, None).unwrap();
+    assert_eq!(client.add(3, me, "t", &[0], false), [0]);
+    let mut list = |states: &[&str], ids: &[i64], duration_ms: i64, pattern: Option<&str>| {
+        let request = ListTransactionsRequest::default()
+            .with_state_filters(states.iter().map(|state| text(state)).collect())
+            .with_producer_id_filters(ids.iter().map(|id| (*id).into()).collect())
+            .with_duration_filter(duration_ms)
+            .with_transactional_id_pattern(pattern.map(text));
+        let response = client.call(2, &request);
+        let listed = response.transaction_states.iter();
+        let listed: Vec<_> = listed.map(|listed| listed.transaction_state.to_string()).collect();
+        (response.error_code, listed)
+    };
+    let found = (0, vec!["Ongoing".to_owned()]);
+    assert_eq!(list(&[], &[], -1, None), found);
+    assert_eq!(list(&["Ongoing", "Empty"], &[0, 7], -1, Some("s.nk")), found);
+    for nothing in [
+        list(&["Empty"], &[], -1, None),
+        list(&["Asleep"], &[], -1, None),
+        list(&[], &[7], -1, None),
+        list(&[], &[], 3_600_000, None),
+        list(&[], &[], -1, Some("sin")),
+    ] {
+        assert_eq!(nothing, (0, vec![]));
+    }
+    assert_eq!(list(&[], &[], -1, Some("(")), (code(InvalidRegularExpression), vec![]));
+}
+
+#[tokio::test]
+async fn what_a_crash_left_prepared_is_completed_at_the_start() {
+    for commit in [true, false] {
+        let directory = tempfile::tempdir().unwrap();
+        let builder = Broker::builder().data_dir(directory.path());
+        let broker = start_with(builder.clone()).await;
+        let mut client = Client::connect(broker.bootstrap_servers());
+        let topic = client.create_topic("t", 3, &[]);
+        let me = client.init(5, None).unwrap();
+        for partition in 0..3 {
+            assert_eq!(client.write(ADDS, &topic, partition, me, 0), Ok(0));
+        }
+        assert_eq!(client.commit_offset(5, me, "t", 7), 0);
+        drop(client);
+        broker.shutdown().await.unwrap();
+        // The decision is stored, as EndTxn stores it; the broker died before any marker was written.
+        let store = Store::open(directory.path()).unwrap();
+        let transactions = TransactionStore::open(&store).unwrap();
+        let (id, mut transaction) = transactions.load().unwrap().pop_first().unwrap();
+        assert_eq!(transaction.state, State::Ongoing);
+        transaction.state = if commit {
+            State::PrepareCommit
+        } else {
+            State::PrepareAbort
+        };
+        transaction.last_producer_epoch = transaction.producer_epoch;
+        transaction.producer_epoch += 1;
+        transactions
+            .write(&id, &[Record::Changed(Box::new(transaction))])
+            .unwrap();
+        store.flush().await.unwrap();
+        drop((transactions, store));
+
+        let broker = start_with(builder).await;
+        let mut client = Client::connect(broker.bootstrap_servers());
+        let state = if commit { "CompleteCommit" } else { "CompleteAbort" };
+        assert_eq!(client.describe().transaction_state.as_str(), state);
+        for partition in 0..3 {
+            let aborted = if commit { vec![] } else { vec![(0, 0)] };
+            assert_eq!(client.aborted(&topic, partition), (2, aborted));
+        }
+        assert_eq!(client.fetch_offset("t", true), Ok(if commit { 7 } else { -1 }));
+        // The producer asks once more, and is told that it was done.
+        assert_eq!(client.end(5, me, commit), Ok(Me(0, 1)));
+        broker.shutdown().await.unwrap();
+    }
+}
