@@ -24,7 +24,7 @@ use tickertape_consumer::{
     date::DateRule,
     decode::Rules,
     encode::{Encoding, encode},
-    names::{Format, Source},
+    names::{Compression, Format, Source},
     run,
     schema::TableSchema,
 };
@@ -66,6 +66,7 @@ fn parts(messages: &[Vec<u8>]) -> anyhow::Result<()> {
     let encoding = Encoding {
         table: "ticks".to_owned(),
         format: Format::Parquet,
+        compression: Compression::default(),
         dates: DateRule {
             by: PartitionBy::Event,
             fields: fields.clone(),
@@ -80,6 +81,7 @@ fn parts(messages: &[Vec<u8>]) -> anyhow::Result<()> {
         bytes_max: 64 << 20,
         age_max: Duration::from_secs(30),
         memory_max: 1 << 40,
+        rotate_ms: None,
     };
     let mut batcher = Batcher::new(limits);
     let source = Source {
@@ -87,7 +89,14 @@ fn parts(messages: &[Vec<u8>]) -> anyhow::Result<()> {
         partition: 0,
         epoch: 0,
     };
-    batcher.assign(source, Start { next: 0, witness: None });
+    batcher.assign(
+        source,
+        Start {
+            next: 0,
+            witness: None,
+            due: None,
+        },
+    );
     let started = Instant::now();
     let mut cuts = Vec::new();
     for (offset, value) in (0..).zip(messages) {

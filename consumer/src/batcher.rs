@@ -34,6 +34,8 @@ pub struct Limits {
     pub age_max: Duration,
     /// Bytes over all batches, open or on their way.
     pub memory_max: usize,
+    /// Milliseconds between the boundaries of the clock at which everything is cut, if it is.
+    pub rotate_ms: Option<i64>,
 }
 
 /// Why a batch was cut.
@@ -45,6 +47,8 @@ pub enum Cause {
     Bytes,
     /// Its first message has waited long enough.
     Age,
+    /// The clock passed a boundary.
+    Rotated,
     /// It was the largest when memory ran short.
     Memory,
     /// Its partition goes to another consumer.
@@ -112,6 +116,8 @@ pub struct Start {
     pub next: i64,
     /// A message before it that must be what it was, when it is read again.
     pub witness: Option<Witness>,
+    /// The offset of the message that is to come first, if it is known.
+    pub due: Option<i64>,
 }
 
 /// What became of a message.
@@ -153,9 +159,8 @@ struct Partition {
     next: i64,
     witness: Option<Witness>,
     open: Option<(Batch, Instant)>,
-    /// A message has come, so that the next offset is known. Before, what is missing was accounted for when
-    /// the partition was taken up.
-    seen: bool,
+    /// The offset of the message that is to come next, if it is known.
+    due: Option<i64>,
 }
 
 impl Partition {
@@ -168,7 +173,7 @@ impl Partition {
         let source = self.source.clone();
         match self.witness.take_if(|witness| witness.offset == record.offset) {
             Some(witness) if witness.checksum == record.checksum() => {
-                self.seen = true;
+                self.due = Some(record.offset + 1);
                 Pushed::PassedOver
             }
             Some(_) => Pushed::Replaced { source, next: expected },
@@ -186,6 +191,8 @@ pub struct Batcher {
     latest: usize,
     open_bytes: usize,
     in_flight: InFlight,
+    /// The boundary of the clock passed last, counted.
+    boundary: Option<i64>,
 }
 
 impl Batcher {
@@ -198,6 +205,7 @@ impl Batcher {
             latest: 0,
             open_bytes: 0,
             in_flight: InFlight::default(),
+            boundary: None,
         }
     }
 
@@ -218,7 +226,7 @@ impl Batcher {
             next: start.next,
             witness: start.witness,
             open: None,
-            seen: false,
+            due: start.due,
         });
         match self.partitions.get_mut(slot) {
             Some(free) => *free = partition,
@@ -254,17 +262,16 @@ impl Batcher {
             source,
             next,
             open,
-            seen,
+            due,
             ..
         } = partition;
-        if record.offset > expected + 1 && *seen {
-            *seen = false;
-            return Pushed::Gap {
-                source: source.clone(),
-                expected,
-            };
+        if let Some(expected) = due.take().map(|due| due.max(expected))
+            && record.offset > expected + 1
+        {
+            let source = source.clone();
+            return Pushed::Gap { source, expected };
         }
-        *seen = true;
+        *due = Some(record.offset + 1);
         let (batch, _) = open.get_or_insert_with(|| (Batch::new(source.clone(), *next), now));
         let before = batch.cost_bytes();
         batch.push(record, day(&record));
@@ -306,6 +313,27 @@ impl Batcher {
     /// What all batches occupy, and will once they are cut.
     pub fn used_bytes(&self) -> usize {
         self.open_bytes * ENCODING_FACTOR + self.in_flight.bytes()
+    }
+
+    /// Every batch, if the clock, in milliseconds since 1970, has passed a boundary since this was last asked. Where the
+    /// cut is has no meaning beyond that: the claims keep it, whatever the clock says later. A clock that is set back
+    /// cuts nothing.
+    pub fn rotate(&mut self, clock_ms: i64) -> Vec<Cut> {
+        let Some(every_ms) = self.limits.rotate_ms else {
+            return Vec::new();
+        };
+        let boundary = clock_ms.div_euclid(every_ms.max(1));
+        match self.boundary {
+            Some(last) if boundary <= last => Vec::new(),
+            last => {
+                self.boundary = Some(boundary);
+                if last.is_some() {
+                    self.cut_those(|_| true, Cause::Rotated)
+                } else {
+                    Vec::new()
+                }
+            }
+        }
     }
 
     /// The batches whose first message has waited long enough.

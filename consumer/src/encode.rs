@@ -17,12 +17,15 @@ use arrow::{
 use base64::Engine as _;
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat};
-use flate2::{Compression, write::GzEncoder};
+use flate2::write::GzEncoder;
 use parquet::{
-    arrow::ArrowWriter,
+    arrow::{ArrowSchemaConverter, ArrowWriter},
     basic::{Compression as ParquetCompression, Encoding as ParquetEncoding, ZstdLevel},
     errors::ParquetError,
-    file::properties::WriterProperties,
+    file::{
+        metadata::SortingColumn,
+        properties::{EnabledStatistics, WriterProperties},
+    },
     schema::types::ColumnPath,
 };
 use tickertape_client::s3::S3Url;
@@ -31,7 +34,7 @@ use crate::{
     batch::{Batch, Record},
     date::DateRule,
     decode::{Decoded, Rules, decode},
-    names::Format,
+    names::{Compression, Format},
     schema::{METADATA_COLUMNS, TableSchema},
 };
 
@@ -42,6 +45,9 @@ pub struct Encoding {
     pub table: String,
     /// How rows are stored.
     pub format: Format,
+    /// How Parquet is compressed.
+    #[serde(default)]
+    pub compression: Compression,
     /// How a message's day is found.
     pub dates: DateRule,
     /// How values become columns.
@@ -132,7 +138,7 @@ pub fn encode(batch: &Batch, lake: &S3Url, schema: &TableSchema, encoding: &Enco
         }
         let rows = positions.len() as u64;
         let body = match encoding.format {
-            Format::Parquet => parquet(batch, &positions, decoded, &encoding.rules)?,
+            Format::Parquet => parquet(batch, &positions, decoded, encoding)?,
             Format::Json => json_lines(batch, &positions)?,
         };
         let key = batch.range().object_key(lake, &encoding.table, day, encoding.format);
@@ -194,11 +200,12 @@ fn records<'a>(batch: &'a Batch, positions: &'a [usize]) -> impl Iterator<Item =
 }
 
 /// The rows with the sink's columns, in the order of the event's time.
-fn parquet(batch: &Batch, positions: &[usize], decoded: Decoded, rules: &Rules) -> Result<Bytes, EncodeError> {
+fn parquet(batch: &Batch, positions: &[usize], decoded: Decoded, encoding: &Encoding) -> Result<Bytes, EncodeError> {
     let source = &batch.range().source;
     let rows = positions.len();
     let expected = decoded.schema.to_arrow();
-    let order = time_order(&decoded, rules);
+    let time = time_column(&decoded, &encoding.rules);
+    let order = time.and_then(|at| time_order(&decoded, at));
     let timestamps = records(batch, positions).map(|record| Some(record.timestamp_ms).filter(|ms| *ms != -1));
     let metadata: [ArrayRef; 4] = [
         Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&*source.topic, rows))),
@@ -215,21 +222,25 @@ fn parquet(batch: &Batch, positions: &[usize], decoded: Decoded, rules: &Rules) 
     if let Some(order) = order {
         arrays = arrow::compute::take_arrays(&arrays, &order, None)?;
     }
-    write_parquet(&expected, arrays)
+    write_parquet(&expected, arrays, encoding.compression, time)
+}
+
+/// The column of the event's time, if there is one.
+fn time_column(decoded: &Decoded, rules: &Rules) -> Option<usize> {
+    decoded.columns.iter().position(|(field, array)| {
+        let named = |name: &String| name.eq_ignore_ascii_case(field.name());
+        array.as_any().is::<TimestampMicrosecondArray>() && rules.time_fields.iter().any(named)
+    })
 }
 
 /// The rows' order by the event's time, equal times by offset; `None` if they are in order.
-fn time_order(decoded: &Decoded, rules: &Rules) -> Option<UInt32Array> {
-    let time = decoded.columns.iter().find_map(|(field, array)| {
-        let is_time = rules
-            .time_fields
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(field.name()));
-        array
-            .as_any()
-            .downcast_ref::<TimestampMicrosecondArray>()
-            .filter(|_| is_time)
-    })?;
+fn time_order(decoded: &Decoded, at: usize) -> Option<UInt32Array> {
+    let time = decoded
+        .columns
+        .get(at)?
+        .1
+        .as_any()
+        .downcast_ref::<TimestampMicrosecondArray>()?;
     let key = |row: usize| if time.is_null(row) { i64::MIN } else { time.value(row) };
     if (1..time.len()).all(|row| key(row - 1) <= key(row)) {
         return None;
@@ -239,15 +250,38 @@ fn time_order(decoded: &Decoded, rules: &Rules) -> Option<UInt32Array> {
     Some(order.into())
 }
 
-fn write_parquet(schema: &Arc<Schema>, arrays: Vec<ArrayRef>) -> Result<Bytes, EncodeError> {
+fn write_parquet(
+    schema: &Arc<Schema>,
+    arrays: Vec<ArrayRef>,
+    compression: Compression,
+    time: Option<usize>,
+) -> Result<Bytes, EncodeError> {
     let [_, _, offset, _] = METADATA_COLUMNS;
+    let compression = match compression {
+        Compression::Zstd => ParquetCompression::ZSTD(ZstdLevel::try_new(1)?),
+        Compression::Snappy => ParquetCompression::SNAPPY,
+        Compression::None => ParquetCompression::UNCOMPRESSED,
+    };
     let properties = WriterProperties::builder()
-        .set_compression(ParquetCompression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_compression(compression)
+        .set_statistics_enabled(EnabledStatistics::Page)
         // Offsets follow each other: as differences they take next to nothing.
         .set_column_dictionary_enabled(ColumnPath::from(offset), false)
-        .set_column_encoding(ColumnPath::from(offset), ParquetEncoding::DELTA_BINARY_PACKED)
-        .build();
+        .set_column_encoding(ColumnPath::from(offset), ParquetEncoding::DELTA_BINARY_PACKED);
     let batch = RecordBatch::try_new(schema.clone(), arrays)?;
+    let types = ArrowSchemaConverter::new().convert(schema)?;
+    // Readers know columns by their leaves.
+    let leaf = time.and_then(|time| (0..types.num_columns()).find(|leaf| types.get_column_root_idx(*leaf) == time));
+    let sorted = leaf
+        .and_then(|leaf| i32::try_from(leaf).ok())
+        .map(|column_idx| SortingColumn {
+            column_idx,
+            descending: false,
+            nulls_first: true,
+        });
+    let properties = properties
+        .set_sorting_columns(sorted.map(|sorted| vec![sorted]))
+        .build();
     let mut writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties))?;
     writer.write(&batch)?;
     Ok(writer.into_inner()?.into())
@@ -256,7 +290,7 @@ fn write_parquet(schema: &Arc<Schema>, arrays: Vec<ArrayRef>) -> Result<Bytes, E
 /// The messages' own text, with the sink's fields in front.
 fn json_lines(batch: &Batch, positions: &[usize]) -> Result<Bytes, EncodeError> {
     let source = &batch.range().source;
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut line = Vec::new();
     for (position, record) in positions.iter().zip(records(batch, positions)) {
         line.clear();
@@ -301,7 +335,7 @@ struct RejectedLine<'a> {
 
 fn rejected_lines(batch: &Batch, rejections: impl Iterator<Item = Rejection>) -> Result<Bytes, EncodeError> {
     let source = &batch.range().source;
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     for Rejection { position, reason } in rejections {
         let Some(record) = batch.record(position) else { continue };
         let payload = record.value.and_then(|value| std::str::from_utf8(value).ok());

@@ -5,7 +5,7 @@
 //! ended. From this follows all the rest:
 //!
 //! - Two sinks that believe to own a partition both have to claim at the chain's end, under the same key, and
-//!   one of them loses ([`Claimed::Lost`]) before it has written anything.
+//!   one of them loses before it has written anything.
 //! - A claim names everything that its objects depend on, so whoever finds it unfinished can finish it, and
 //!   two who finish it at once write the same bytes to the same keys.
 //! - A claim follows only when the one before is finished. So at most the last claim of a partition is
@@ -20,13 +20,15 @@ use tickertape_client::{UsageError, s3::S3Url};
 use crate::{
     batch::{Batch, Witness},
     encode::{Encoded, Encoding},
-    names::{Range, Source, claim_key, ledger_prefix, owner_key},
+    names::{Range, Source, claim_key, ledger_prefix, owner_key, schema_key, schema_prefix},
     schema::TableSchema,
     store::{Put, Store, StoreError},
 };
 
 /// The form of claims written by this version.
 const VERSION: u32 = 1;
+/// The media type of what is kept here.
+const JSON: &str = "application/json";
 
 /// What a batch is and what it becomes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +49,9 @@ pub struct Claim {
     pub checksum: u32,
     /// How they are encoded.
     pub encoding: Encoding,
+    /// The version of the table's columns that was agreed upon; 0 for a format whose columns need no agreement.
+    #[serde(default)]
+    pub schema_version: u64,
     /// The table's columns as its objects have them.
     pub schema: TableSchema,
     /// The objects.
@@ -70,6 +75,19 @@ pub struct ClaimedObject {
     pub rows: u64,
 }
 
+/// The columns of a table that all its sinks agree upon, since Parquet files have them.
+///
+/// Versions form a chain as claims do: each is made by a PUT that only succeeds if there is none of its number, and
+/// has all columns of the one before with their types. So two sinks that learn a new field at once, as different
+/// types, agree on one of them before either has written a file with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreed {
+    /// Counts from 1.
+    pub version: u64,
+    /// The columns.
+    pub columns: TableSchema,
+}
+
 /// Who claims.
 #[derive(Clone, Debug)]
 pub struct Claimant {
@@ -77,15 +95,6 @@ pub struct Claimant {
     pub group: String,
     /// For people to read: process and host.
     pub owner: String,
-}
-
-/// The outcome of a race that may have had only one runner.
-#[derive(Debug)]
-pub enum Claimed {
-    /// The range is ours.
-    Won,
-    /// It is another's, whose claim this is.
-    Lost(Box<Claim>),
 }
 
 /// Why the ledger can't be used.
@@ -127,6 +136,7 @@ impl Claim {
             records: batch.records,
             checksum: batch.checksum,
             encoding: encoding.clone(),
+            schema_version: 0,
             schema: encoded.schema.clone(),
             objects: encoded.objects.iter().map(object).collect(),
             group: claimant.group.clone(),
@@ -194,7 +204,7 @@ impl Ledger {
         let body = serde_json::to_vec(&Owner {
             group: group.to_owned(),
         })?;
-        if self.store.put_if_absent(&key, body.into()).await? == Put::Created {
+        if self.store.put_if_absent(&key, body.into(), JSON).await? == Put::Created {
             return Ok(());
         }
         let Some(body) = self.store.get(&key).await? else {
@@ -216,30 +226,54 @@ impl Ledger {
         .into())
     }
 
-    /// Claims a range. Without the condition, which no sink may do that is not to be found out, it takes what another
-    /// has claimed.
+    /// Puts a claim, if there is none under its key; without the condition, which no sink may do that is not to be found
+    /// out, also if there is one.
     ///
     /// # Errors
     /// [`LedgerError`].
-    pub async fn claim(&self, source: &Source, claim: &Claim, conditional: bool) -> Result<Claimed, LedgerError> {
+    pub async fn put(&self, source: &Source, claim: &Claim, conditional: bool) -> Result<Put, LedgerError> {
         let key = claim_key(self.lake(), source, claim.start);
         let body = serde_json::to_vec(claim).map_err(|error| unreadable(&key, &error))?;
-        if !conditional {
-            self.store.put(&key, body.into(), "application/json").await?;
-            return Ok(Claimed::Won);
+        if conditional {
+            return Ok(self.store.put_if_absent(&key, body.into(), JSON).await?);
         }
-        if self.store.put_if_absent(&key, body.into()).await? == Put::Created {
-            return Ok(Claimed::Won);
-        }
-        // Ours, if an attempt went well and its answer was lost.
-        match self.read(&key).await? {
-            Some(other) if other.nonce == claim.nonce => Ok(Claimed::Won),
-            Some(other) => Ok(Claimed::Lost(Box::new(other))),
-            None => Err(LedgerError::Unreadable {
-                key,
-                reason: "it exists and can't be found".to_owned(),
-            }),
-        }
+        self.store.put(&key, body.into(), JSON).await?;
+        Ok(Put::Created)
+    }
+
+    /// The claim that starts at `start`, if there is one.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn read(&self, source: &Source, start: i64) -> Result<Option<Claim>, LedgerError> {
+        self.read_key(&claim_key(self.lake(), source, start)).await
+    }
+
+    /// The last version of a table's columns.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn agreed(&self, table: &str) -> Result<Option<Agreed>, LedgerError> {
+        let prefix = schema_prefix(self.lake(), table);
+        let Some(key) = self.store.last_key(&prefix, None).await? else {
+            return Ok(None);
+        };
+        let Some(body) = self.store.get(&key).await? else {
+            return Ok(None);
+        };
+        serde_json::from_slice(&body)
+            .map(Some)
+            .map_err(|error| unreadable(&key, &error))
+    }
+
+    /// Proposes the next version of a table's columns. Whoever finds that there is one already takes that.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn propose(&self, table: &str, next: &Agreed) -> Result<Put, LedgerError> {
+        let key = schema_key(self.lake(), table, next.version);
+        let body = serde_json::to_vec(next).map_err(|error| unreadable(&key, &error))?;
+        Ok(self.store.put_if_absent(&key, body.into(), JSON).await?)
     }
 
     /// The last claim of a partition. `hint` is the start of a claim known to exist, which saves listing what
@@ -252,11 +286,11 @@ impl Ledger {
         let mut hinted = None;
         if let Some(start) = hint {
             let key = claim_key(self.lake(), source, start);
-            hinted = self.read(&key).await?.map(|claim| (key, claim));
+            hinted = self.read_key(&key).await?.map(|claim| (key, claim));
         }
         let after = hinted.as_ref().map(|(key, _)| key.as_str());
         match self.store.last_key(&prefix, after).await? {
-            Some(key) => self.read(&key).await,
+            Some(key) => self.read_key(&key).await,
             None => Ok(hinted.map(|(_, claim)| claim)),
         }
     }
@@ -275,7 +309,7 @@ impl Ledger {
         Ok(missing)
     }
 
-    async fn read(&self, key: &str) -> Result<Option<Claim>, LedgerError> {
+    async fn read_key(&self, key: &str) -> Result<Option<Claim>, LedgerError> {
         let Some(body): Option<Bytes> = self.store.get(key).await? else {
             return Ok(None);
         };

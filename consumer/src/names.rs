@@ -11,11 +11,24 @@ use crate::date::day_name;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// Parquet with zstd.
+    /// Parquet.
     #[default]
     Parquet,
     /// One JSON object per line, gzip.
     Json,
+}
+
+/// How Parquet is compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// zstd at level 1.
+    #[default]
+    Zstd,
+    /// Snappy.
+    Snappy,
+    /// Not at all.
+    None,
 }
 
 impl Format {
@@ -118,6 +131,16 @@ pub fn ledger_prefix(lake: &S3Url, source: &Source) -> String {
 /// The key of the object that names the one group that may write this topic here.
 pub fn owner_key(lake: &S3Url, source: &Source) -> String {
     lake.key(&format!("_ledger/{}/owner", source.topic_name()))
+}
+
+/// What the keys of all versions of a table's columns start with, ending in a slash.
+pub fn schema_prefix(lake: &S3Url, table: &str) -> String {
+    lake.key(&format!("_schema/{table}/"))
+}
+
+/// The key of a version of a table's columns.
+pub fn schema_key(lake: &S3Url, table: &str, version: u64) -> String {
+    format!("{}{version:020}", schema_prefix(lake, table))
 }
 
 /// The table that a topic is written to by default: its name, with what SQL would have to quote replaced, and

@@ -8,7 +8,8 @@ use crate::{
     date::{DateRule, PartitionBy},
     decode::{OnNewType, Rules},
     encode::Encoding,
-    names::{Format, table_of_topic},
+    names::{Compression, Format, table_of_topic},
+    schema::{Column, ColumnType, METADATA_COLUMNS, PARTITION_COLUMN},
 };
 
 /// What happens when messages were deleted from Kafka before they could be written.
@@ -52,6 +53,15 @@ pub struct ConsumeOptions {
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 
+    /// How Parquet is compressed
+    #[arg(long, value_enum, default_value_t)]
+    pub compression: Compression,
+
+    /// The type of a column, instead of what its first values suggest; may be repeated. TYPE is boolean, bigint, double,
+    /// decimal(PRECISION,SCALE), string, timestamp or date
+    #[arg(long = "column", value_name = "NAME=TYPE", value_parser = parse_column)]
+    pub columns: Vec<Column>,
+
     /// The table's name, with a single topic [default: the topic's, in lower case, `_` for other characters]
     #[arg(long, value_name = "NAME")]
     pub table: Option<String>,
@@ -68,9 +78,16 @@ pub struct ConsumeOptions {
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = parse_size)]
     pub max_bytes: usize,
 
-    /// Write a batch when its first message has waited this long
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    /// Write a batch when its first message has waited this long [with --rotate-at: as long as it takes]
+    #[arg(
+        long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration,
+        default_value_if("rotate_at", clap::builder::ArgPredicate::IsPresent, "1000days")
+    )]
     pub max_age: Duration,
+
+    /// Write all batches when the clock passes a boundary in UTC: every hour, every day, or every so long
+    #[arg(long, value_name = "hour|day|DURATION")]
+    pub rotate_at: Option<RotateAt>,
 
     /// Memory for all batches together, open or being written; consumption pauses at this limit
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse_size)]
@@ -96,6 +113,10 @@ pub struct ConsumeOptions {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub epoch: u32,
 
+    /// Serve metrics for Prometheus at http://HOST:PORT/metrics
+    #[arg(long, value_name = "HOST:PORT")]
+    pub metrics: Option<std::net::SocketAddr>,
+
     /// Break the protocol on purpose, so that a test can show that it notices; never for data that matters
     #[arg(long = "break", value_name = "HOW", value_enum, hide = true)]
     pub broken: Option<Break>,
@@ -107,6 +128,59 @@ pub struct ConsumeOptions {
     /// Where the store is.
     #[command(flatten)]
     pub s3: S3Options,
+}
+
+/// Boundaries of the clock, so many milliseconds apart, counted from 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RotateAt(pub i64);
+
+impl std::str::FromStr for RotateAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let every = match text {
+            "hour" => Duration::from_secs(3_600),
+            "day" => Duration::from_secs(86_400),
+            other => humantime::parse_duration(other)
+                .map_err(|error| format!("{error}; it is hour, day, or a duration like 15m"))?,
+        };
+        match i64::try_from(every.as_millis()) {
+            Ok(every_ms @ 1..) => Ok(Self(every_ms)),
+            _ => Err("a duration of at least a millisecond is needed".to_owned()),
+        }
+    }
+}
+
+/// `price=decimal(12,4)`.
+fn parse_column(text: &str) -> Result<Column, String> {
+    let (name, kind) = text.split_once('=').ok_or("it is NAME=TYPE")?;
+    let kind = match kind.trim().to_ascii_lowercase().as_str() {
+        "boolean" => ColumnType::Boolean,
+        "bigint" | "int" => ColumnType::Int,
+        "double" => ColumnType::Double,
+        "string" => ColumnType::Text,
+        "timestamp" => ColumnType::Timestamp,
+        "date" => ColumnType::Date,
+        other => decimal(other).ok_or_else(|| {
+            format!("{kind}: it is boolean, bigint, double, decimal(PRECISION,SCALE), string, timestamp or date")
+        })?,
+    };
+    match name.trim().to_ascii_lowercase() {
+        name if name.is_empty() => Err("the column has no name".to_owned()),
+        name => Ok(Column {
+            name,
+            kind,
+            fixed: true,
+        }),
+    }
+}
+
+/// `decimal(12,4)`, up to the 38 digits that Athena knows.
+fn decimal(text: &str) -> Option<ColumnType> {
+    let inner = text.strip_prefix("decimal(")?.strip_suffix(')')?;
+    let (precision, scale) = inner.split_once(',').unwrap_or((inner, "0"));
+    let (precision, scale) = (precision.trim().parse().ok()?, scale.trim().parse().ok()?);
+    ((1..=38).contains(&precision) && scale <= precision).then_some(ColumnType::Decimal { precision, scale })
 }
 
 const DATE_FIELDS: [&str; 2] = ["event_time", "date"];
@@ -130,17 +204,21 @@ impl ConsumeOptions {
             topics,
             to,
             format: Format::default(),
+            compression: Compression::default(),
+            columns: Vec::new(),
             table: None,
             group: "tickertape-sink".to_owned(),
             max_records: 500_000,
             max_bytes: 64 << 20,
             max_age: Duration::from_secs(30),
+            rotate_at: None,
             memory: 256 << 20,
             partition_by: PartitionBy::default(),
             date_fields: DATE_FIELDS.map(str::to_owned).to_vec(),
             on_new_type: OnNewType::default(),
             on_lost: OnLost::default(),
             epoch: 0,
+            metrics: None,
             broken: None,
             kafka,
             s3,
@@ -157,6 +235,7 @@ impl ConsumeOptions {
         Encoding {
             table: self.table.clone().unwrap_or_else(|| table_of_topic(topic)),
             format: self.format,
+            compression: self.compression,
             dates: DateRule {
                 by: self.partition_by,
                 fields: self.date_fields.clone(),
@@ -187,6 +266,17 @@ impl ConsumeOptions {
                 return Err(UsageError::new(format!(
                     "the topics {same} and {topic} would share the table {table}"
                 )));
+            }
+        }
+        for (at, column) in self.columns.iter().enumerate() {
+            let name = &column.name;
+            if METADATA_COLUMNS.contains(&name.as_str()) || name == PARTITION_COLUMN {
+                return Err(UsageError::new(format!(
+                    "--column {name}: a name that the sink keeps for itself"
+                )));
+            }
+            if self.columns[..at].iter().any(|other| other.name == *name) {
+                return Err(UsageError::new(format!("--column {name}: given twice")));
             }
         }
         let partition_by_nothing = self.date_fields.iter().all(String::is_empty);
@@ -258,6 +348,57 @@ mod tests {
             parse(&["--topic", "t", "--to", "lake"]).unwrap_err().kind(),
             ErrorKind::ValueValidation
         );
+    }
+
+    #[test]
+    fn columns_and_boundaries_parse() {
+        let options = parse(&[
+            "--topic",
+            "t",
+            "--to",
+            "s3://lake",
+            "--column",
+            "Price=decimal(12, 4)",
+            "--column",
+            "day=date",
+            "--rotate-at",
+            "hour",
+        ])
+        .unwrap();
+        let kinds: Vec<_> = options
+            .columns
+            .iter()
+            .map(|c| (c.name.as_str(), c.kind.clone()))
+            .collect();
+        let decimal = ColumnType::Decimal {
+            precision: 12,
+            scale: 4,
+        };
+        assert_eq!(kinds, [("price", decimal), ("day", ColumnType::Date)]);
+        assert_eq!(options.rotate_at, Some(RotateAt(3_600_000)));
+        assert!(
+            options.max_age > Duration::from_secs(86_400 * 900),
+            "only the clock cuts then"
+        );
+        for bad in [
+            "price",
+            "=int",
+            "p=number",
+            "p=decimal(39,1)",
+            "p=decimal(3,4)",
+            "p=decimal",
+        ] {
+            assert!(
+                parse(&["--topic", "t", "--to", "s3://lake", "--column", bad]).is_err(),
+                "{bad}"
+            );
+        }
+        for bad in ["week", "0s", ""] {
+            assert!(
+                parse(&["--topic", "t", "--to", "s3://lake", "--rotate-at", bad]).is_err(),
+                "{bad}"
+            );
+        }
     }
 
     #[test]

@@ -2,10 +2,15 @@
 //!
 //! The ledger decides: its last claim is finished if it isn't, and consumption goes on behind it, wherever the
 //! group's committed offset points. That offset only says where to look in the ledger, and where to begin in
-//! a partition that nothing was written of yet. Everything here blocks its thread; it runs when partitions are
-//! assigned, before the first message is taken.
+//! a partition that nothing was written of yet. What is to be done is decided in [`crate::protocol`] and carried out
+//! here, for several partitions at once. It blocks its thread; it runs when partitions are assigned, before the
+//! first message is taken.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError, atomic::AtomicUsize, atomic::Ordering},
+    time::Duration,
+};
 
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
@@ -17,17 +22,19 @@ use tokio::runtime::Handle;
 
 use crate::{
     batch::{Batch, Record, day_or_rejected},
-    batcher::Start,
     clock::now,
     ledger::{BatchFacts, Claim},
     names::Source,
     options::OnLost,
+    protocol::{From, Heard, Place, Progress, TakeUp, TakingUp, progress_of},
     stats::Stats,
     writer::Writer,
 };
 
 /// How long one question to Kafka may take.
 const ASK: Duration = Duration::from_secs(10);
+/// How many partitions are taken up at once: most of the time goes into waiting for answers.
+const AT_ONCE: usize = 16;
 
 /// What finding the place needs.
 pub(crate) struct Recovery {
@@ -37,33 +44,8 @@ pub(crate) struct Recovery {
     pub(crate) config: ClientConfig,
     pub(crate) timeout: Duration,
     pub(crate) on_lost: OnLost,
-}
-
-/// A partition's place: in the table, and in Kafka.
-pub(crate) struct Place {
-    pub(crate) source: Source,
-    pub(crate) start: Start,
-    pub(crate) from: Offset,
-}
-
-/// What Kafka knows of the group's progress in a partition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Progress {
-    offset: Option<i64>,
-    /// The start of the claim that was the last when the offset was committed.
-    claim: Option<i64>,
-}
-
-/// The note that goes with a committed offset, so that the ledger needn't be listed from its beginning, and an
-/// offset of a topic that was deleted isn't taken for one of the topic made anew.
-pub(crate) fn note(epoch: u32, claim_start: i64) -> String {
-    format!("epoch={epoch} claim={claim_start}")
-}
-
-/// Epoch and claim of a note.
-fn noted(metadata: &str) -> Option<(u32, i64)> {
-    let (epoch, claim) = metadata.strip_prefix("epoch=")?.split_once(" claim=")?;
-    Some((epoch.parse().ok()?, claim.parse().ok()?))
+    /// Held by whoever has a claim's messages in memory, so that it is one at a time.
+    pub(crate) redoing: Mutex<()>,
 }
 
 impl Recovery {
@@ -72,13 +54,32 @@ impl Recovery {
         &self,
         consumer: &BaseConsumer<C>,
         sources: Vec<Source>,
-    ) -> anyhow::Result<Vec<Place>> {
+    ) -> anyhow::Result<Vec<(Source, Place)>> {
         let progress = self.progress(consumer, &sources)?;
-        let mut places = Vec::with_capacity(sources.len());
-        for (source, progress) in sources.into_iter().zip(progress) {
-            places.push(self.place(consumer, source, progress)?);
-        }
-        Ok(places)
+        let next = AtomicUsize::new(0);
+        let places: Mutex<Vec<Option<anyhow::Result<Place>>>> = Mutex::new(sources.iter().map(|_| None).collect());
+        let work = || {
+            while let Some((at, source)) = claim_one(&next, &sources) {
+                let place = self.place(consumer, source, progress.get(at).copied().unwrap_or_default());
+                let mut places = places.lock().unwrap_or_else(PoisonError::into_inner);
+                if place.is_err() {
+                    next.store(usize::MAX / 2, Ordering::Relaxed);
+                }
+                if let Some(of) = places.get_mut(at) {
+                    *of = Some(place);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..AT_ONCE.min(sources.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let places = places.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Those not looked at are behind one that failed.
+        let places = places.into_iter().flatten().collect::<anyhow::Result<Vec<Place>>>()?;
+        Ok(sources.into_iter().zip(places).collect())
     }
 
     fn progress<C: ConsumerContext>(
@@ -93,116 +94,93 @@ impl Recovery {
         let committed = self.ask("the group's offsets", || {
             consumer.committed_offsets(asked.clone(), ASK.min(self.timeout))
         })?;
+        let elements = committed.elements();
+        let found: HashMap<(&str, i32), _> = elements
+            .iter()
+            .map(|element| ((element.topic(), element.partition()), element))
+            .collect();
         let of = |source: &Source| {
-            let found = committed.find_partition(&source.topic, source.partition);
-            let offset = found.as_ref().and_then(|found| match found.offset() {
+            let Some(element) = found.get(&(&*source.topic, source.partition)) else {
+                return Progress::default();
+            };
+            let offset = match element.offset() {
                 Offset::Offset(offset) => Some(offset),
                 _ => None,
-            });
-            match found.and_then(|found| noted(found.metadata())) {
-                Some((epoch, claim)) if epoch == source.epoch => Progress {
-                    offset,
-                    claim: Some(claim),
-                },
-                // Another program's, or the user's who wants to begin somewhere.
-                None if source.epoch == 0 => Progress { offset, claim: None },
-                _ => Progress {
-                    offset: None,
-                    claim: None,
-                },
-            }
+            };
+            progress_of(source.epoch, offset, element.metadata())
         };
         Ok(sources.iter().map(of).collect())
     }
 
+    /// Carries out what taking a partition up asks for.
     fn place<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
-        source: Source,
+        source: &Source,
         progress: Progress,
     ) -> anyhow::Result<Place> {
-        let claim = self
-            .runtime
-            .block_on(self.writer.ledger.last(&source, progress.claim))?;
-        if claim.is_none() && progress.offset.is_none() {
-            return Ok(Place {
-                source,
-                start: Start { next: 0, witness: None },
-                from: Offset::Beginning,
-            });
+        let (mut taking, mut step) = TakingUp::new(progress);
+        let mut read = None;
+        loop {
+            let claim = taking.claim();
+            let heard = match &step {
+                TakeUp::FindLast { known } => {
+                    let last = self.runtime.block_on(self.writer.ledger.last(source, *known))?;
+                    if let (Some(table), Some(last)) = (self.writer.table(&source.topic), &last) {
+                        table.widen(&last.schema);
+                    }
+                    Heard::Last(last.map(Box::new))
+                }
+                TakeUp::AskOffsets => {
+                    let (low, high) = self.ask(&format!("the offsets of {source}"), || {
+                        consumer.fetch_watermarks(&source.topic, source.partition, ASK.min(self.timeout))
+                    })?;
+                    Heard::Offsets { low, high }
+                }
+                TakeUp::Look => Heard::Missing(match claim {
+                    Some(claim) => !self.runtime.block_on(self.writer.ledger.missing(claim))?.is_empty(),
+                    None => false,
+                }),
+                TakeUp::Read { from } => {
+                    let one_at_a_time = self.redoing.lock().unwrap_or_else(PoisonError::into_inner);
+                    let batch = claim.map(|claim| self.read(source, claim, *from)).transpose()?;
+                    let facts = batch.as_ref().and_then(BatchFacts::of);
+                    read = batch.map(|batch| (batch, one_at_a_time));
+                    Heard::Read(facts)
+                }
+                TakeUp::PutObjects { absent } => {
+                    if let (Some(claim), Some((batch, _one))) = (claim, read.take()) {
+                        self.runtime.block_on(self.writer.finish(claim, batch, *absent))?;
+                    }
+                    Heard::Done
+                }
+                TakeUp::Register => {
+                    if let Some(claim) = claim {
+                        self.runtime.block_on(self.writer.announce(claim))?;
+                    }
+                    Heard::Done
+                }
+                TakeUp::Lost { from, to } => {
+                    self.note_lost(source, *from, *to)?;
+                    Heard::Done
+                }
+                TakeUp::Settled(place) => return Ok(place.clone()),
+                TakeUp::MadeAnew { end, found } => return Err(made_anew(source, *end, found)),
+            };
+            step = taking.next(step, heard);
         }
-        let (low, high) = self.ask(&format!("the offsets of {source}"), || {
-            consumer.fetch_watermarks(&source.topic, source.partition, ASK.min(self.timeout))
-        })?;
-        let Some(claim) = claim else {
-            let from = progress.offset.unwrap_or(low);
-            self.note_lost(&source, from, low)?;
-            return Ok(Place {
-                source,
-                start: Start { next: 0, witness: None },
-                from: Offset::Offset(from.max(low)),
-            });
-        };
-        if high < claim.end {
-            let found = format!("it has messages up to offset {high} only");
-            return Err(made_anew(&source, claim.end, &found));
-        }
-        self.settle(&source, &claim, progress, low)?;
-        self.note_lost(&source, claim.end, low)?;
-        let start = Start {
-            next: claim.end,
-            witness: Some(claim.last),
-        };
-        // The last message written is read again, to see that it is the same.
-        let from = if claim.last.offset >= low {
-            claim.last.offset
-        } else {
-            claim.end.max(low)
-        };
-        Ok(Place {
-            source,
-            start,
-            from: Offset::Offset(from),
-        })
     }
 
-    /// Makes a partition's last claim whole.
-    fn settle(&self, source: &Source, claim: &Claim, progress: Progress, low: i64) -> anyhow::Result<()> {
-        if let Some(table) = self.writer.table(&source.topic) {
-            table.widen(&claim.schema);
-        }
-        if progress.offset == Some(claim.end) {
-            // Committed, so written and registered.
-            return Ok(());
-        }
-        let missing = self.runtime.block_on(self.writer.ledger.missing(claim))?;
-        if missing.is_empty() {
-            return self.runtime.block_on(self.writer.announce(claim));
-        }
+    /// Reads a claim's messages again from an offset on, by a consumer of its own.
+    fn read(&self, source: &Source, claim: &Claim, first: i64) -> anyhow::Result<Batch> {
         tracing::info!(
             "{source} [{}, {}) was claimed and not finished; writing it again",
             claim.start,
             claim.end
         );
-        if low > claim.first {
-            return self.note_lost(source, claim.first, low.min(claim.end));
-        }
-        let batch = self.read(source, claim)?;
-        if BatchFacts::of(&batch).is_none_or(|facts| !claim.is_of(&facts)) {
-            return Err(made_anew(
-                source,
-                claim.end,
-                "its messages are not those that were claimed",
-            ));
-        }
-        self.runtime.block_on(self.writer.finish(claim, batch))
-    }
-
-    /// Reads a claim's messages again, by a consumer of its own.
-    fn read(&self, source: &Source, claim: &Claim) -> anyhow::Result<Batch> {
         let reader: BaseConsumer<Plain> = connect(&self.config, Plain)?;
         let mut from = TopicPartitionList::new();
-        from.add_partition_offset(&source.topic, source.partition, Offset::Offset(claim.first))?;
+        from.add_partition_offset(&source.topic, source.partition, Offset::Offset(first))?;
         reader.assign(&from)?;
         let mut batch = Batch::new(source.clone(), claim.start);
         let mut heard = now();
@@ -229,7 +207,7 @@ impl Recovery {
             anyhow::ensure!(
                 now() - heard <= self.timeout,
                 "{source}: no message of [{}, {}) has come for {}",
-                claim.first,
+                first,
                 claim.end,
                 humantime::format_duration(self.timeout),
             );
@@ -277,15 +255,17 @@ pub(crate) fn made_anew(source: &Source, end: i64, found: &str) -> anyhow::Error
     )
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The next of the sources that nobody works at.
+fn claim_one<'a>(next: &AtomicUsize, sources: &'a [Source]) -> Option<(usize, &'a Source)> {
+    let at = next.fetch_add(1, Ordering::Relaxed);
+    Some((at, sources.get(at)?))
+}
 
-    #[test]
-    fn a_note_is_read_back_and_nothing_else_is_one() {
-        assert_eq!(noted(&note(3, 17)), Some((3, 17)));
-        for other in ["", "epoch=", "claim=3", "epoch=1 claim=x", "hello"] {
-            assert_eq!(noted(other), None, "{other}");
+impl std::convert::From<From> for Offset {
+    fn from(from: From) -> Self {
+        match from {
+            From::Beginning => Self::Beginning,
+            From::Offset(offset) => Self::Offset(offset),
         }
     }
 }

@@ -4,7 +4,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use tickertape_client::s3::S3Url;
 
-use crate::names::Format;
+use crate::names::{Compression, Format};
 
 /// A catalog, as far as the sink needs one.
 ///
@@ -40,6 +40,8 @@ pub struct Committed {
     pub objects: Vec<ObjectInfo>,
     /// How they are stored.
     pub format: Format,
+    /// How Parquet is compressed.
+    pub compression: Compression,
 }
 
 /// An object that was written.

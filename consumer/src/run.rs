@@ -1,20 +1,25 @@
 //! From options to a sink that runs: what can be wrong is found before the first message is taken.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use rdkafka::{
     ClientConfig,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer},
 };
-use tickertape_client::{connect, wait_for_broker};
+use tickertape_client::{UsageError, connect, wait_for_broker};
 use tokio::{runtime::Handle, sync::oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     batcher::Limits,
-    ledger::Claimant,
-    names::Source,
+    ledger::{Agreed, Claimant},
+    metrics,
+    names::{Format, Source},
     options::ConsumeOptions,
     recover::Recovery,
     registrar::Registrar,
@@ -60,6 +65,11 @@ pub async fn run(
         group: options.group().to_owned(),
         owner: owner(),
     };
+    let ended = CancellationToken::new();
+    let _ends_metrics = ended.clone().drop_guard();
+    if let Some(listen) = options.metrics {
+        metrics::serve(listen, stats.clone(), ended).await?;
+    }
     let writer = Arc::new(Writer::new(
         store,
         catalog,
@@ -75,6 +85,7 @@ pub async fn run(
         config: reader_config(&config),
         timeout: options.kafka.timeout,
         on_lost: options.on_lost,
+        redoing: Mutex::new(()),
     };
     let sink = Sink::new(limits(&options), recovery, options.epoch, revoke_max(&options));
     let (done, outcome) = oneshot::channel();
@@ -117,8 +128,11 @@ async fn prepare(
         };
         ledger.reserve(&source, options.group()).await?;
         let encoding = options.encoding(topic);
-        let mut schema = TableSchema::default();
-        if let Some(catalog) = catalog {
+        let mut agreed = ledger.agreed(&encoding.table).await?.unwrap_or(Agreed {
+            version: 0,
+            columns: TableSchema::default(),
+        });
+        if let (0, Some(catalog)) = (agreed.version, catalog) {
             let table = &encoding.table;
             let ask = || async {
                 catalog
@@ -127,22 +141,48 @@ async fn prepare(
                     .map_err(|error| Attempt::Again(format!("{error:#}")))
             };
             if let Some(known) = store.patiently(&format!("look up the table {table}"), ask).await? {
-                schema = TableSchema::from_arrow(&known);
+                agreed.columns = TableSchema::from_arrow(&known);
             }
         }
-        tables.insert(topic.clone(), Arc::new(Table::new(encoding, schema)));
+        let parquet = encoding.format == Format::Parquet;
+        if parquet {
+            // There may be files with what is known.
+            agreed.columns.fix();
+        }
+        declare(&mut agreed.columns, options, &encoding.table)?;
+        tables.insert(topic.clone(), Arc::new(Table::new(encoding, agreed)));
     }
     Ok(Some(tables))
 }
 
+/// Columns as the user has declared them, which is as they are already or new.
+fn declare(columns: &mut TableSchema, options: &ConsumeOptions, table: &str) -> Result<(), UsageError> {
+    for declared in &options.columns {
+        match columns.columns.iter().find(|known| known.name == declared.name) {
+            Some(known) if known.fixed && known.kind != declared.kind => {
+                return Err(UsageError::new(format!(
+                    "--column {}: the table {table} has files in which it is of another type",
+                    declared.name
+                )));
+            }
+            Some(_) => columns.columns.retain(|known| known.name != declared.name),
+            None => {}
+        }
+        columns.columns.push(declared.clone());
+    }
+    Ok(())
+}
+
 fn consumer_config(options: &ConsumeOptions) -> anyhow::Result<ClientConfig> {
     // What librdkafka fetches ahead is memory too.
-    let ahead = (options.memory / 8 / 1024).clamp(1_024, 65_536).to_string();
+    let ahead_kib = (ahead_bytes(options) / 1024).to_string();
+    let ahead = ahead_bytes(options).to_string();
     let mut config = options.kafka.client_config(&[
         ("group.id", options.group()),
         ("auto.offset.reset", "earliest"),
         ("isolation.level", "read_committed"),
-        ("queued.max.messages.kbytes", &ahead),
+        ("queued.max.messages.kbytes", &ahead_kib),
+        ("fetch.max.bytes", &ahead),
         ("statistics.interval.ms", "1000"),
         ("topic.metadata.refresh.interval.ms", "10000"),
         ("reconnect.backoff.max.ms", "1000"),
@@ -151,10 +191,21 @@ fn consumer_config(options: &ConsumeOptions) -> anyhow::Result<ClientConfig> {
     config
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false");
+    // Where librdkafka says that a topic has another id than before.
+    let debug = options
+        .kafka
+        .property("debug")
+        .map_or_else(String::new, |user| format!("{user},"));
     config
         .set("enable.partition.eof", "false")
-        .set_log_level(RDKafkaLogLevel::Info);
+        .set("debug", format!("{debug}metadata"))
+        .set_log_level(RDKafkaLogLevel::Debug);
     Ok(config)
+}
+
+/// How much may be fetched ahead.
+fn ahead_bytes(options: &ConsumeOptions) -> usize {
+    (options.memory / 8).clamp(1 << 20, 32 << 20).min(options.memory / 2)
 }
 
 /// For reading a range again: without the group's part, and told of the end.
@@ -162,6 +213,8 @@ fn reader_config(config: &ClientConfig) -> ClientConfig {
     let mut config = config.clone();
     config
         .set("enable.partition.eof", "true")
+        .remove("debug")
+        .set_log_level(RDKafkaLogLevel::Info)
         .set("statistics.interval.ms", "0");
     config
 }
@@ -172,7 +225,9 @@ fn limits(options: &ConsumeOptions) -> Limits {
         // A column's text has offsets of 32 bits.
         bytes_max: options.max_bytes.min(512 << 20),
         age_max: options.max_age,
-        memory_max: options.memory,
+        // What librdkafka holds ahead is memory too.
+        memory_max: options.memory - ahead_bytes(options),
+        rotate_ms: options.rotate_at.map(|at| at.0),
     }
 }
 

@@ -1,8 +1,11 @@
 //! What is known of a table's columns, and how it grows.
 //!
-//! A type only ever widens: nothing known → a type, int → double, anything in conflict → text; objects and
-//! lists widen inside. So whatever order batches are seen in, the type they end with is the same, and a new
-//! field never has to close a file.
+//! While no file has a column, its type widens: nothing known → a type, int → double, anything in conflict → text;
+//! objects and lists widen inside. So whatever order messages are seen in, the type they end with is the same, and
+//! a new field never has to close a file.
+//!
+//! Once Parquet files have it, the type stays, since Athena reads no file whose column has another type than the
+//! table's. A table then only gets new columns: of new fields, and of values that don't fit ([`beside`]).
 
 use std::sync::Arc;
 
@@ -32,6 +35,13 @@ pub enum ColumnType {
     Timestamp,
     /// A day.
     Date,
+    /// A number with so many digits, so many of them behind the point; only where the user asks for it.
+    Decimal {
+        /// All digits.
+        precision: u8,
+        /// Those behind the point.
+        scale: u8,
+    },
     /// An object.
     Struct(Vec<Column>),
     /// A list of values of one type.
@@ -46,6 +56,10 @@ pub struct Column {
     /// Its type so far.
     #[serde(rename = "type")]
     pub kind: ColumnType,
+    /// There may be files with it, and readers that can't read one type as another: its type stays. What doesn't fit
+    /// goes into a column beside it ([`beside`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fixed: bool,
 }
 
 /// The event's own columns of a table. The metadata columns are not among them.
@@ -70,6 +84,16 @@ impl ColumnType {
         }
     }
 
+    /// Takes in new fields of objects, and leaves types as they are.
+    fn extend(&mut self, other: &Self) {
+        match (&mut *self, other) {
+            (mine @ Self::Unknown, _) => *mine = other.clone(),
+            (Self::Struct(mine), Self::Struct(theirs)) => widen_columns(mine, theirs),
+            (Self::List(mine), Self::List(theirs)) => mine.extend(theirs),
+            _ => {}
+        }
+    }
+
     /// As Arrow has it; `None` while there is nothing to store.
     fn to_arrow(&self) -> Option<DataType> {
         Some(match self {
@@ -80,6 +104,7 @@ impl ColumnType {
             Self::Text => DataType::Utf8,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Self::Date => DataType::Date32,
+            Self::Decimal { precision, scale } => DataType::Decimal128(*precision, i8::try_from(*scale).ok()?),
             Self::Struct(columns) => {
                 let fields: Fields = columns.iter().filter_map(Column::to_arrow).collect();
                 if fields.is_empty() {
@@ -97,6 +122,10 @@ impl ColumnType {
             DataType::Boolean => Self::Boolean,
             kind if kind.is_integer() => Self::Int,
             DataType::Float16 | DataType::Float32 | DataType::Float64 => Self::Double,
+            DataType::Decimal128(precision, scale) if (0..=38).contains(scale) && *precision <= 38 => Self::Decimal {
+                precision: *precision,
+                scale: scale.unsigned_abs(),
+            },
             kind if kind.is_decimal() => Self::Double,
             DataType::Timestamp(_, _) => Self::Timestamp,
             DataType::Date32 | DataType::Date64 => Self::Date,
@@ -118,6 +147,7 @@ impl Column {
         Self {
             name: field.name().clone(),
             kind: ColumnType::from_arrow(field.data_type()),
+            fixed: false,
         }
     }
 }
@@ -153,11 +183,67 @@ impl TableSchema {
     pub fn widen(&mut self, other: &Self) {
         widen_columns(&mut self.columns, &other.columns);
     }
+
+    /// From now on files have these columns: their types stay.
+    pub fn fix(&mut self) {
+        fix_columns(&mut self.columns);
+    }
+
+    /// Whether files with these columns can be read as the table's: those that the table has too have its types.
+    pub fn is_readable_as(&self, table: &Self) -> bool {
+        readable_columns(&self.columns, &table.columns)
+    }
+}
+
+/// The name of the column that takes what doesn't fit a column whose type stays: `price` has `price__double` beside it
+/// for numbers, and `price__string` for everything else.
+pub fn beside(name: &str, kind: &ColumnType) -> String {
+    let suffix = if *kind == ColumnType::Double {
+        "double"
+    } else {
+        "string"
+    };
+    format!("{name}__{suffix}")
+}
+
+fn fix_columns(columns: &mut [Column]) {
+    for column in columns {
+        column.fixed = column.kind != ColumnType::Unknown;
+        let mut kind = &mut column.kind;
+        while let ColumnType::List(item) = kind {
+            kind = item;
+        }
+        if let ColumnType::Struct(inner) = kind {
+            fix_columns(inner);
+        }
+    }
+}
+
+fn readable_columns(of: &[Column], table: &[Column]) -> bool {
+    of.iter().all(|column| {
+        let known = table.iter().find(|known| known.name == column.name);
+        known.is_none_or(|known| is_readable(&column.kind, &known.kind))
+    })
+}
+
+fn is_readable(of: &ColumnType, table: &ColumnType) -> bool {
+    match (of, table) {
+        (ColumnType::Unknown, _) | (_, ColumnType::Unknown) => true,
+        (ColumnType::Struct(of), ColumnType::Struct(table)) => readable_columns(of, table),
+        (ColumnType::List(of), ColumnType::List(table)) => is_readable(of, table),
+        (of, table) => of == table,
+    }
 }
 
 fn widen_columns(mine: &mut Vec<Column>, theirs: &[Column]) {
     for theirs in theirs {
         match mine.iter_mut().find(|mine| mine.name == theirs.name) {
+            Some(mine) if mine.fixed => mine.kind.extend(&theirs.kind),
+            Some(mine) if theirs.fixed => {
+                let before = std::mem::replace(&mut mine.kind, theirs.kind.clone());
+                mine.kind.extend(&before);
+                mine.fixed = true;
+            }
             Some(mine) => mine.kind.widen(&theirs.kind),
             None => mine.push(theirs.clone()),
         }
@@ -179,12 +265,25 @@ pub(crate) mod tests {
             Just(ColumnType::Text),
             Just(ColumnType::Timestamp),
             Just(ColumnType::Date),
+            Just(ColumnType::Decimal {
+                precision: 12,
+                scale: 4
+            }),
         ];
         leaf.prop_recursive(3, 12, 3, |inner| {
             prop_oneof![
                 inner.clone().prop_map(|item| ColumnType::List(Box::new(item))),
                 prop::collection::btree_map("[a-c]", inner, 0..3).prop_map(|fields| {
-                    ColumnType::Struct(fields.into_iter().map(|(name, kind)| Column { name, kind }).collect())
+                    ColumnType::Struct(
+                        fields
+                            .into_iter()
+                            .map(|(name, kind)| Column {
+                                name,
+                                kind,
+                                fixed: false,
+                            })
+                            .collect(),
+                    )
                 }),
             ]
         })
@@ -204,6 +303,7 @@ pub(crate) mod tests {
                 let columns = columns.into_iter().map(|c| Column {
                     name: c.name,
                     kind: sorted(c.kind),
+                    fixed: c.fixed,
                 });
                 ColumnType::Struct(columns.collect())
             }
@@ -222,11 +322,45 @@ pub(crate) mod tests {
 
         #[test]
         fn a_schema_survives_the_ledger_and_the_catalog(kind in any_type()) {
-            let schema = TableSchema { columns: vec![Column { name: "a".into(), kind }] };
+            let schema = TableSchema { columns: vec![Column { name: "a".into(), kind, fixed: false }] };
             let text = serde_json::to_string(&schema).unwrap();
             prop_assert_eq!(&serde_json::from_str::<TableSchema>(&text).unwrap(), &schema);
             let arrow = schema.to_arrow();
             prop_assert_eq!(TableSchema::from_arrow(&arrow).to_arrow(), arrow);
         }
+    }
+
+    #[test]
+    fn what_files_have_stays_and_new_fields_come_beside_it() {
+        let column = |name: &str, kind| Column {
+            name: name.into(),
+            kind,
+            fixed: false,
+        };
+        let inner = vec![column("x", ColumnType::Int)];
+        let mut table = TableSchema {
+            columns: vec![column("a", ColumnType::Int), column("o", ColumnType::Struct(inner))],
+        };
+        table.fix();
+        let inner = vec![column("x", ColumnType::Text), column("y", ColumnType::Text)];
+        let other = TableSchema {
+            columns: vec![column("a", ColumnType::Double), column("o", ColumnType::Struct(inner))],
+        };
+        assert!(!other.is_readable_as(&table));
+        table.widen(&other);
+        assert_eq!(table.columns[0].kind, ColumnType::Int);
+        let ColumnType::Struct(fields) = &table.columns[1].kind else {
+            panic!("{table:?}")
+        };
+        assert_eq!(
+            (&fields[0].kind, &fields[1].kind),
+            (&ColumnType::Int, &ColumnType::Text)
+        );
+        let mut known_to_one = TableSchema {
+            columns: vec![column("a", ColumnType::Double)],
+        };
+        known_to_one.widen(&table);
+        assert_eq!(known_to_one.columns[0].kind, ColumnType::Int);
+        assert!(known_to_one.is_readable_as(&table));
     }
 }

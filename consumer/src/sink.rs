@@ -10,6 +10,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
     time::{Duration, Instant},
@@ -30,15 +31,19 @@ use tokio_util::sync::CancellationToken;
 use self::intake::Intake;
 use crate::{
     batcher::{Batcher, Cut, Limits},
-    clock::now,
+    clock::{now, wall_ms},
     names::{Range, Source},
-    recover::{Place, Recovery, note},
+    protocol::note,
+    recover::Recovery,
     stats::Stats,
     writer::{WriteError, Writer},
 };
 
 /// How long to wait for a message before looking at the rest.
 const POLL: Duration = Duration::from_millis(25);
+
+/// How long librdkafka may be left alone with what it has fetched; well below `max.poll.interval.ms`.
+const HOLD_MAX: Duration = Duration::from_secs(5);
 
 /// What the consuming thread and librdkafka's calls into it share.
 pub(crate) struct Sink {
@@ -51,6 +56,8 @@ pub(crate) struct Sink {
     runtime: Handle,
     epoch: u32,
     timeout: Duration,
+    /// A topic has another id than before.
+    renewed: AtomicBool,
     /// How long giving partitions away may take before the group would go on without us.
     revoke_max: Duration,
 }
@@ -61,14 +68,25 @@ struct State {
     tails: HashMap<Source, oneshot::Receiver<()>>,
     /// Per partition, how many batches are being written.
     pending: HashMap<Source, usize>,
-    /// Written and not committed yet.
-    to_commit: HashMap<Source, Range>,
-    paused: bool,
+    /// Written and not committed yet, and when it was cut.
+    to_commit: HashMap<Source, (Range, Instant)>,
+    flow: Flow,
     /// The sink ends: nothing more is written.
     closing: bool,
     failed: Option<anyhow::Error>,
     /// Since when no broker is connected.
     away_since: Option<Instant>,
+}
+
+/// Whether messages are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    Taken,
+    /// Since then the memory is used up. What librdkafka has fetched ahead stays where it is.
+    Held(Instant),
+    /// It has been used up for so long that librdkafka was told, since it must be asked for messages now and then. What
+    /// it has fetched ahead is fetched again later.
+    Paused,
 }
 
 struct Outcome {
@@ -77,8 +95,8 @@ struct Outcome {
 }
 
 enum News {
-    /// The offsets of this range may be committed.
-    Committable(Range),
+    /// The offsets of this range, which was cut then, may be committed.
+    Committable(Range, Instant),
     /// The batch is done with.
     Ended(Result<(), WriteError>),
 }
@@ -91,7 +109,7 @@ impl Sink {
             tails: HashMap::new(),
             pending: HashMap::new(),
             to_commit: HashMap::new(),
-            paused: false,
+            flow: Flow::Taken,
             closing: false,
             failed: None,
             away_since: None,
@@ -106,6 +124,7 @@ impl Sink {
             timeout: recovery.timeout,
             recovery,
             epoch,
+            renewed: AtomicBool::new(false),
             revoke_max,
         }
     }
@@ -120,12 +139,12 @@ impl Sink {
             let (written, tail) = oneshot::channel();
             let before = state.tails.insert(source.clone(), tail);
             *state.pending.entry(source.clone()).or_default() += 1;
-            let (writer, outcomes) = (self.writer.clone(), self.outcome_sender.clone());
+            let (writer, outcomes, cut_at) = (self.writer.clone(), self.outcome_sender.clone(), now());
             self.runtime.spawn(async move {
                 let (of, told) = (source.clone(), outcomes.clone());
                 // The receiver is there as long as the sink is.
                 let committable = move |range| {
-                    let news = News::Committable(range);
+                    let news = News::Committable(range, cut_at);
                     let _ = told.send(Outcome { source: of, news });
                 };
                 let result = writer.write(cut, before, committable).await;
@@ -153,8 +172,8 @@ impl Sink {
         };
         while let Some(Outcome { source, news }) = next {
             let result = match news {
-                News::Committable(range) => {
-                    state.to_commit.insert(source, range);
+                News::Committable(range, cut_at) => {
+                    state.to_commit.insert(source, (range, cut_at));
                     next = outcomes.try_recv().ok();
                     continue;
                 }
@@ -169,6 +188,7 @@ impl Sink {
             match result {
                 Ok(()) | Err(WriteError::Abandoned) => {}
                 Err(error @ WriteError::Fenced { .. }) => {
+                    Stats::add(&self.stats.fenced, 1);
                     tracing::warn!("{error}; taking the partition up again behind it");
                     fenced.push(source);
                 }
@@ -182,10 +202,15 @@ impl Sink {
     /// Commits what is written, of the partitions that are ours.
     fn commit(&self, consumer: &BaseConsumer<Self>, state: &mut State, ours: &[Source], mode: CommitMode) {
         let mut offsets = TopicPartitionList::new();
-        for (source, range) in state.to_commit.drain() {
+        let committed_at = now();
+        for (source, (range, cut_at)) in state.to_commit.drain() {
             if !ours.contains(&source) {
                 continue;
             }
+            let latency = committed_at.saturating_duration_since(cut_at);
+            self.stats
+                .commit_latency_ms
+                .record(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX));
             let mut offset = offsets.add_partition(&source.topic, source.partition);
             offset.set_metadata(note(source.epoch, range.start));
             if let Err(error) = offset.set_offset(Offset::Offset(range.end)) {
@@ -209,12 +234,12 @@ impl Sink {
         let places = self.recovery.places(consumer, sources)?;
         let mut assignment = TopicPartitionList::with_capacity(places.len());
         let mut state = self.state();
-        for Place { source, start, from } in places {
-            assignment.add_partition_offset(&source.topic, source.partition, from)?;
+        for (source, place) in places {
+            assignment.add_partition_offset(&source.topic, source.partition, place.from.into())?;
             state.tails.remove(&source);
-            state.batcher.assign(source, start);
+            state.batcher.assign(source, place.start);
         }
-        state.paused = false;
+        state.flow = Flow::Taken;
         Stats::set(&self.stats.partitions, state.batcher.assigned().count() as u64);
         drop(state);
         match consumer.rebalance_protocol() {
@@ -290,13 +315,20 @@ impl Sink {
         let mut intake = Intake::new(self);
         let mut looked = now();
         while !stop.is_cancelled() {
-            intake.burst(consumer)?;
+            let flow = self.state().flow;
+            if !matches!(flow, Flow::Held(_)) {
+                intake.burst(consumer, flow == Flow::Taken)?;
+            }
+            if self.renewed.swap(false, Ordering::AcqRel) {
+                self.made_sure(consumer)?;
+            }
             let time = now();
             let mut state = self.state();
-            if state.paused || time - looked >= POLL {
+            if state.flow != Flow::Taken || time - looked >= POLL {
                 looked = time;
+                let rotated = state.batcher.rotate(wall_ms());
                 let due = state.batcher.due(time);
-                self.submit(&mut state, due);
+                self.submit(&mut state, rotated.into_iter().chain(due));
                 drop(state);
                 self.look_after(consumer)?;
             }
@@ -307,7 +339,11 @@ impl Sink {
     /// All that isn't taking messages.
     fn look_after(&self, consumer: &BaseConsumer<Self>) -> anyhow::Result<()> {
         let mut state = self.state();
-        let wait = if state.paused { POLL } else { Duration::ZERO };
+        let wait = if state.flow == Flow::Taken {
+            Duration::ZERO
+        } else {
+            POLL
+        };
         let fenced = self.collect(&mut state, wait);
         if let Some(failed) = state.failed.take() {
             return Err(failed);
@@ -321,9 +357,17 @@ impl Sink {
             self.commit(consumer, &mut state, &ours, CommitMode::Async);
         }
         Stats::set(&self.stats.memory_bytes, state.batcher.used_bytes() as u64);
-        if state.paused && state.batcher.has_room() {
-            consumer.resume(&consumer.assignment()?)?;
-            state.paused = false;
+        match state.flow {
+            Flow::Held(_) if state.batcher.has_room() => state.flow = Flow::Taken,
+            Flow::Held(since) if now() - since > HOLD_MAX => {
+                consumer.pause(&consumer.assignment()?)?;
+                state.flow = Flow::Paused;
+            }
+            Flow::Paused if state.batcher.has_room() => {
+                consumer.resume(&consumer.assignment()?)?;
+                state.flow = Flow::Taken;
+            }
+            _ => {}
         }
         drop(state);
         for source in fenced {
@@ -334,15 +378,24 @@ impl Sink {
         Ok(())
     }
 
+    /// A topic has another id than before: it was made anew, and librdkafka would go on in it at the old offsets. All
+    /// partitions are taken up again, which compares the last message that was written; what is open is dropped.
+    fn made_sure(&self, consumer: &BaseConsumer<Self>) -> anyhow::Result<()> {
+        let sources: Vec<Source> = self.state().batcher.assigned().cloned().collect();
+        sources
+            .into_iter()
+            .try_for_each(|source| self.take_up_again(consumer, source))
+    }
+
     /// After a lost race for a partition that the group still says is ours.
     fn take_up_again(&self, consumer: &BaseConsumer<Self>, source: Source) -> anyhow::Result<()> {
         let mut state = self.state();
         state.batcher.forget(std::slice::from_ref(&source));
         state.tails.remove(&source);
         drop(state);
-        for Place { source, start, from } in self.recovery.places(consumer, vec![source])? {
-            consumer.seek(&source.topic, source.partition, from, self.timeout)?;
-            self.state().batcher.assign(source, start);
+        for (source, place) in self.recovery.places(consumer, vec![source])? {
+            consumer.seek(&source.topic, source.partition, place.from.into(), self.timeout)?;
+            self.state().batcher.assign(source, place.start);
         }
         Ok(())
     }
@@ -362,6 +415,14 @@ impl Sink {
     }
 }
 
+/// Whether librdkafka says that a topic has another id than it had. It comes, in the order of the consumer's queue, before
+/// the first message of the new topic, which is fetched by that id; there is no other sign of it.
+fn is_of_new_id(message: &str) -> bool {
+    const NONE: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+    let before = message.split_once(" changed id from ").map(|(_, ids)| ids);
+    before.is_some_and(|ids| !ids.starts_with(NONE))
+}
+
 impl ClientContext for Sink {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
@@ -370,7 +431,11 @@ impl ClientContext for Sink {
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // What matters of it comes as an error too, and is said there.
+        if matches!(level, RDKafkaLogLevel::Debug) && is_of_new_id(message) {
+            tracing::warn!("a topic was made anew: {message}");
+            self.renewed.store(true, Ordering::Release);
+        }
+        // What else matters of it comes as an error too, and is said there.
         tracing::debug!(target: "librdkafka", "{level:?} {facility} {message}");
     }
 

@@ -12,8 +12,10 @@ use aws_sdk_s3::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
+    types::{CompletedMultipartUpload, CompletedPart},
 };
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
 use tickertape_client::{UsageError, s3::S3Url};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +24,11 @@ use crate::clock::now;
 /// The pauses between attempts, from the first to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// What is larger is written in parts.
+const MULTIPART_BYTES_MIN: usize = 32 << 20;
+/// The size of a part, and how many are sent at once.
+const PART_BYTES: usize = 8 << 20;
+const PARTS_AT_ONCE: usize = 4;
 
 /// Why the store didn't do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +135,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn put(&self, key: &str, body: Bytes, content_type: &str) -> Result<(), StoreError> {
+        if body.len() > MULTIPART_BYTES_MIN {
+            return self.put_in_parts(key, body, content_type).await;
+        }
         self.patiently(&format!("write {}", self.url(key)), || async {
             let put = self
                 .client
@@ -141,22 +151,81 @@ impl Store {
         .await
     }
 
+    /// Writes a large object in parts, several at once; it is there when all of them are. What an attempt that was given up
+    /// leaves behind is no object, and is told to the store to be dropped.
+    async fn put_in_parts(&self, key: &str, body: Bytes, content_type: &str) -> Result<(), StoreError> {
+        let (bucket, what) = (&self.lake.bucket, format!("write {}", self.url(key)));
+        let begin = || async {
+            let begun = self.client.create_multipart_upload().bucket(bucket).key(key);
+            let begun = begun
+                .content_type(content_type)
+                .send()
+                .await
+                .map_err(|error| attempt(&error))?;
+            begun
+                .upload_id
+                .ok_or_else(|| Attempt::Again("the store gave the upload no id".to_owned()))
+        };
+        let upload = self.patiently(&what, begin).await?;
+        let done = self.put_parts(key, &body, &upload, &what).await;
+        if done.is_err() {
+            let abort = self.client.abort_multipart_upload().bucket(bucket).key(key);
+            if let Err(error) = abort.upload_id(&upload).send().await {
+                tracing::debug!("{what}: the upload was not dropped ({})", reason(&error));
+            }
+        }
+        done
+    }
+
+    async fn put_parts(&self, key: &str, body: &Bytes, upload: &str, what: &str) -> Result<(), StoreError> {
+        let bucket = &self.lake.bucket;
+        let ranges = (0..body.len()).step_by(PART_BYTES).zip(1_i32..);
+        let put = |(from, number): (usize, i32)| {
+            let part = body.slice(from..body.len().min(from + PART_BYTES));
+            async move {
+                let put = || async {
+                    let put = self.client.upload_part().bucket(bucket).key(key).upload_id(upload);
+                    let put = put.part_number(number).body(ByteStream::from(part.clone()));
+                    put.send().await.map_err(|error| attempt(&error))
+                };
+                let put = self.patiently(what, put).await?;
+                let part = CompletedPart::builder().part_number(number).set_e_tag(put.e_tag);
+                Ok::<_, StoreError>(part.build())
+            }
+        };
+        let parts: Vec<_> = ranges.map(put).collect();
+        let parts: Vec<CompletedPart> = stream::iter(parts).buffered(PARTS_AT_ONCE).try_collect().await?;
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        let complete = || async {
+            let complete = self.client.complete_multipart_upload().bucket(bucket).key(key);
+            let sent = complete.upload_id(upload).multipart_upload(parts.clone()).send().await;
+            match sent {
+                Ok(_) => Ok(()),
+                // An attempt whose answer was lost has completed it.
+                Err(error) if status(&error) == Some(404) => {
+                    let there = self.client.head_object().bucket(bucket).key(key).send().await;
+                    there.map(drop).map_err(|_| attempt(&error))
+                }
+                Err(error) => Err(attempt(&error)),
+            }
+        };
+        self.patiently(what, complete).await
+    }
+
     /// Writes an object unless there is one. After an attempt whose answer was lost, [`Put::Exists`] may mean
     /// one's own: the caller has to read it to know.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn put_if_absent(&self, key: &str, body: Bytes) -> Result<Put, StoreError> {
-        self.patiently(&format!("claim {}", self.url(key)), || async {
+    pub async fn put_if_absent(&self, key: &str, body: Bytes, content_type: &str) -> Result<Put, StoreError> {
+        self.patiently(&format!("write {}", self.url(key)), || async {
             let put = self
                 .client
                 .put_object()
                 .bucket(&self.lake.bucket)
                 .key(key)
                 .if_none_match("*");
-            let put = put
-                .content_type("application/json")
-                .body(ByteStream::from(body.clone()));
+            let put = put.content_type(content_type).body(ByteStream::from(body.clone()));
             match put.send().await {
                 Ok(_) => Ok(Put::Created),
                 Err(error) if status(&error) == Some(412) => Ok(Put::Exists),

@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -15,13 +15,14 @@ use crate::{
     batcher::Cut,
     date::day_name,
     encode::{Encoded, Encoding, Object, encode},
-    ledger::{BatchFacts, Claim, Claimant, Claimed, Ledger},
+    ledger::{Agreed, BatchFacts, Claim, Claimant, Ledger, LedgerError},
     names::{Format, Range},
     options::Break,
+    protocol::{Answer, Next, Writing},
     registrar::{Committed, ObjectInfo, Registrar},
     schema::TableSchema,
     stats::{Stats, Summary, TableSummary},
-    store::{Attempt, Store, StoreError},
+    store::{Attempt, Put, Store, StoreError},
 };
 
 /// How many objects of one batch are uploaded at once.
@@ -30,25 +31,34 @@ const UPLOADS: usize = 8;
 /// A table that is written to.
 pub(crate) struct Table {
     pub(crate) encoding: Encoding,
-    schema: Mutex<TableSchema>,
+    /// The columns known, and the version of them that was agreed upon.
+    agreed: Mutex<Agreed>,
+    /// Held while new columns are agreed upon.
+    agreeing: tokio::sync::Mutex<()>,
     summary: Mutex<TableSummary>,
 }
 
 impl Table {
-    pub(crate) fn new(encoding: Encoding, schema: TableSchema) -> Self {
+    pub(crate) fn new(encoding: Encoding, agreed: Agreed) -> Self {
         Self {
             encoding,
-            schema: Mutex::new(schema),
+            agreed: Mutex::new(agreed),
+            agreeing: tokio::sync::Mutex::default(),
             summary: Mutex::default(),
         }
     }
 
-    fn schema(&self) -> TableSchema {
-        self.schema.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn agreed(&self) -> MutexGuard<'_, Agreed> {
+        self.agreed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn schema(&self) -> TableSchema {
+        self.agreed().columns.clone()
+    }
+
+    /// Takes in the columns of a claim. What others have agreed upon meanwhile is found when it matters.
     pub(crate) fn widen(&self, by: &TableSchema) {
-        self.schema.lock().unwrap_or_else(PoisonError::into_inner).widen(by);
+        self.agreed().columns.widen(by);
     }
 }
 
@@ -64,6 +74,12 @@ pub(crate) enum WriteError {
     /// The sink can't go on.
     #[error(transparent)]
     Failed(#[from] anyhow::Error),
+}
+
+impl From<LedgerError> for WriteError {
+    fn from(error: LedgerError) -> Self {
+        Self::Failed(error.into())
+    }
 }
 
 impl From<StoreError> for WriteError {
@@ -145,35 +161,58 @@ impl Writer {
         let missing = || anyhow::anyhow!("{range:?}: no such table, or no messages");
         let table = self.table(&range.source.topic).ok_or_else(missing)?.clone();
         let facts = BatchFacts::of(&batch).ok_or_else(missing)?;
-        let encoded = self.encode(batch, table.schema(), table.encoding.clone()).await?;
+        let (encoded, schema_version) = self.encode_agreed(batch, &table).await?;
         charge.shrink(encoded.bytes());
-        table.widen(&encoded.schema);
         if let Some(before) = before {
             before.await.map_err(|_| WriteError::Abandoned)?;
         }
-        let claim = Claim::new(&facts, &encoded, &table.encoding, &self.claimant);
-        let conditional = self.broken != Some(Break::ClaimWithoutCondition);
-        match self
-            .ledger
-            .claim(&range.source, &claim, conditional)
-            .await
-            .map_err(anyhow::Error::from)?
-        {
-            Claimed::Won => {}
-            Claimed::Lost(other) => {
-                let range = format!("{} [{}, {})", range.source, range.start, range.end);
-                return Err(WriteError::Fenced { range, by: other.owner });
-            }
+        let mut claim = Claim::new(&facts, &encoded, &table.encoding, &self.claimant);
+        claim.schema_version = schema_version;
+        if table.encoding.format == Format::Parquet {
+            claim.schema.fix();
         }
+        let objects: Vec<_> = encoded.objects.iter().map(info).collect();
         let mut written = Some(written);
-        if self.broken == Some(Break::CommitBeforeData)
-            && let Some(written) = written.take()
-        {
-            written(range.clone());
+        let (writing, mut next) = Writing::new(&claim, self.broken);
+        loop {
+            let there;
+            let answer = match &next {
+                Next::Claim { conditional } => match self.ledger.put(&range.source, &claim, *conditional).await? {
+                    Put::Created => Answer::Done,
+                    Put::Exists => Answer::Exists,
+                },
+                Next::ReadClaim => {
+                    there = self.ledger.read(&range.source, claim.start).await?;
+                    Answer::Claim(there.as_ref())
+                }
+                Next::PutObjects => {
+                    self.upload(&encoded.objects, claim.encoding.format).await?;
+                    Answer::Done
+                }
+                Next::Register => {
+                    self.register(&claim, &objects).await?;
+                    Answer::Done
+                }
+                Next::Commit => {
+                    if let Some(written) = written.take() {
+                        written(range.clone());
+                    }
+                    Answer::Done
+                }
+                Next::Written => break,
+                Next::Fenced { by } => {
+                    return Err(WriteError::Fenced {
+                        range: format!("{} [{}, {})", range.source, range.start, range.end),
+                        by: by.clone(),
+                    });
+                }
+                Next::Vanished => {
+                    let key = range.claim_key(self.store.lake());
+                    return Err(anyhow::anyhow!("{key} exists and can't be found").into());
+                }
+            };
+            next = writing.next(&next, &answer);
         }
-        self.upload(&encoded.objects, claim.encoding.format).await?;
-        self.register(&claim, &encoded.objects.iter().map(info).collect::<Vec<_>>())
-            .await?;
         self.count(&table, facts.records, &encoded);
         tracing::debug!(
             "{} [{}, {}) written, cut by {cause:?}",
@@ -181,22 +220,22 @@ impl Writer {
             range.start,
             range.end
         );
-        if let Some(written) = written {
-            written(range);
-        }
         Ok(())
     }
 
-    /// Writes the objects of a claim that another sink, or this one in an earlier life, has left unfinished.
-    pub(crate) async fn finish(&self, claim: &Claim, batch: Batch) -> anyhow::Result<()> {
-        let range = batch.range().clone();
-        let encoded = self.encode(batch, claim.schema.clone(), claim.encoding.clone()).await?;
-        let same = encoded.objects.len() == claim.objects.len()
+    /// Puts the objects of a claim that another sink, or this one in an earlier life, has left unfinished. If only part
+    /// of its messages was left to be read, objects that are there have more rows and are left alone (`absent`).
+    pub(crate) async fn finish(&self, claim: &Claim, batch: Batch, absent: bool) -> anyhow::Result<()> {
+        let (range, records) = (batch.range().clone(), batch.len() as u64);
+        let encoded = self
+            .encode(Arc::new(batch), claim.schema.clone(), claim.encoding.clone())
+            .await?;
+        let claimed = |object: &Object| claim.objects.iter().find(|claimed| claimed.key == object.key);
+        let same = (absent || encoded.objects.len() == claim.objects.len())
             && encoded
                 .objects
                 .iter()
-                .zip(&claim.objects)
-                .all(|(a, b)| a.key == b.key && a.rows == b.rows);
+                .all(|object| claimed(object).is_some_and(|claimed| absent || claimed.rows == object.rows));
         anyhow::ensure!(
             same,
             "{} [{}, {}): what its messages are encoded to is not what its claim says",
@@ -204,20 +243,33 @@ impl Writer {
             range.start,
             range.end,
         );
-        self.upload(&encoded.objects, claim.encoding.format).await?;
-        self.register(claim, &encoded.objects.iter().map(info).collect::<Vec<_>>())
-            .await?;
+        if absent {
+            for object in &encoded.objects {
+                self.store
+                    .put_if_absent(
+                        &object.key,
+                        object.body.clone(),
+                        content_type(object, claim.encoding.format),
+                    )
+                    .await?;
+            }
+        } else {
+            self.upload(&encoded.objects, claim.encoding.format).await?;
+        }
         if let Some(table) = self.table(&range.source.topic) {
-            self.count(table, claim.records, &encoded);
+            self.count(table, records, &encoded);
         }
         Ok(())
     }
 
-    /// Registers a claim whose objects are there, in case that its writer didn't come to it.
+    /// Registers a claim whose objects are there, in case that its writer didn't come to it. One of which not even what
+    /// was left could be written is passed over.
     pub(crate) async fn announce(&self, claim: &Claim) -> anyhow::Result<()> {
         let mut objects = Vec::with_capacity(claim.objects.len());
         for object in &claim.objects {
-            let bytes = self.store.size(&object.key).await?.unwrap_or(0);
+            let Some(bytes) = self.store.size(&object.key).await? else {
+                continue;
+            };
             objects.push((
                 object.day,
                 ObjectInfo {
@@ -230,17 +282,66 @@ impl Writer {
         self.register(claim, &objects).await
     }
 
-    async fn encode(&self, batch: Batch, schema: TableSchema, encoding: Encoding) -> anyhow::Result<Encoded> {
+    async fn encode(&self, batch: Arc<Batch>, schema: TableSchema, encoding: Encoding) -> anyhow::Result<Encoded> {
         let _one_of_few = self.encoders.acquire().await?;
         let lake = self.store.lake().clone();
         Ok(tokio::task::spawn_blocking(move || encode(&batch, &lake, &schema, &encoding)).await??)
     }
 
+    /// Encodes a batch with columns that all sinks of the table agree upon, and their version.
+    async fn encode_agreed(&self, batch: Batch, table: &Table) -> anyhow::Result<(Encoded, u64)> {
+        let batch = Arc::new(batch);
+        loop {
+            let encoded = self
+                .encode(batch.clone(), table.schema(), table.encoding.clone())
+                .await?;
+            if table.encoding.format != Format::Parquet {
+                // Text is read as whatever the table says.
+                table.widen(&encoded.schema);
+                return Ok((encoded, 0));
+            }
+            if let Some(version) = self.agree(table, &encoded.schema).await? {
+                return Ok((encoded, version));
+            }
+        }
+    }
+
+    /// Makes sure that all sinks know these columns with these types. `None` if the table has other types for them by
+    /// now, so that the batch has to be encoded once more.
+    async fn agree(&self, table: &Table, columns: &TableSchema) -> anyhow::Result<Option<u64>> {
+        let _one = table.agreeing.lock().await;
+        loop {
+            let known = table.agreed().clone();
+            if !columns.is_readable_as(&known.columns) {
+                return Ok(None);
+            }
+            let mut next = Agreed {
+                version: known.version + 1,
+                columns: known.columns.clone(),
+            };
+            next.columns.widen(columns);
+            next.columns.fix();
+            if next.columns == known.columns {
+                return Ok(Some(known.version));
+            }
+            let name = &table.encoding.table;
+            if self.ledger.propose(name, &next).await? == Put::Created {
+                *table.agreed() = next.clone();
+                return Ok(Some(next.version));
+            }
+            // Another's, or ours, if an attempt went well and its answer was lost.
+            let Some(theirs) = self.ledger.agreed(name).await? else {
+                anyhow::bail!("the columns of the table {name} exist and can't be found");
+            };
+            *table.agreed() = theirs;
+        }
+    }
+
     async fn upload(&self, objects: &[Object], format: Format) -> Result<(), StoreError> {
         let put = |object: &Object| {
-            let format = if object.day.is_some() { format } else { Format::Json };
             let (store, key, body) = (self.store.clone(), object.key.clone(), object.body.clone());
-            async move { store.put(&key, body, format.content_type()).await }
+            let content_type = content_type(object, format);
+            async move { store.put(&key, body, content_type).await }
         };
         let puts: Vec<_> = objects.iter().map(put).collect();
         stream::iter(puts).buffer_unordered(UPLOADS).try_collect::<()>().await
@@ -260,6 +361,7 @@ impl Writer {
                 schema: schema.clone(),
                 objects: vec![object.clone()],
                 format: claim.encoding.format,
+                compression: claim.encoding.compression,
             };
             let what = format!("register {} dt={}", committed.table, day_name(*day));
             let register = || async {
@@ -286,6 +388,9 @@ impl Writer {
             objects: encoded.objects.len() as u64,
             bytes: encoded.bytes() as u64,
         };
+        for object in encoded.objects.iter().filter(|object| object.day.is_some()) {
+            self.stats.object_size_bytes.record(object.body.len() as u64);
+        }
         table.summary.lock().unwrap_or_else(PoisonError::into_inner).add(&wrote);
         Stats::add(&self.stats.written, records);
         Stats::add(&self.stats.rows, records - rejected);
@@ -293,6 +398,12 @@ impl Writer {
         Stats::add(&self.stats.objects, wrote.objects);
         Stats::add(&self.stats.object_bytes, wrote.bytes);
     }
+}
+
+/// The media type of an object of a table in this format.
+fn content_type(object: &Object, format: Format) -> &'static str {
+    let rows = object.day.is_some();
+    if rows { format } else { Format::Json }.content_type()
 }
 
 fn info(object: &Object) -> (Option<i32>, ObjectInfo) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use tickertape_consumer::{Committed, Format, Registrar};
+use tickertape_consumer::{Committed, Compression, Format, Registrar};
 use tickertape_lake::catalog::{
     Catalog, Column, DEFAULT_DATABASE, PartitionFilter, Table, TableFormat, align_partitions, columns_of_schema,
     ensure_database, ensure_table, register_partitions, schema_of_columns,
@@ -48,7 +48,14 @@ impl CatalogRegistrar {
         let mut table = format.table(&self.database, &committed.table, location, columns, keys);
         // How the sink compresses: Athena finds out by itself, and writes in the same way when it is told to insert.
         let (name, codec) = match committed.format {
-            Format::Parquet => ("parquet.compression", "ZSTD"),
+            Format::Parquet => (
+                "parquet.compression",
+                match committed.compression {
+                    Compression::Zstd => "ZSTD",
+                    Compression::Snappy => "SNAPPY",
+                    Compression::None => "NONE",
+                },
+            ),
             Format::Json => ("compressionType", "gzip"),
         };
         table.parameters.insert(name.to_owned(), codec.to_owned());

@@ -16,6 +16,7 @@ fn limits() -> Limits {
         bytes_max: 5_000,
         age_max: Duration::from_secs(10),
         memory_max: 400_000,
+        rotate_ms: None,
     }
 }
 
@@ -49,7 +50,7 @@ proptest! {
         let mut pushed: Vec<Vec<i64>> = vec![Vec::new(); 4];
         let mut cuts: Vec<Cut> = Vec::new();
         let mut written: Vec<Vec<(i64, i64, Vec<i64>)>> = vec![Vec::new(); 4];
-        (0..4).for_each(|p| batcher.assign(source(p), Start { next: 0, witness: None }));
+        (0..4).for_each(|p| batcher.assign(source(p), Start { next: 0, witness: None, due: None }));
         let mut write = |cuts: &mut Vec<Cut>| {
             for cut in cuts.drain(..) {
                 let offsets = (0..cut.batch.len()).map(|at| cut.batch.record(at).unwrap().offset).collect();
@@ -94,7 +95,7 @@ proptest! {
                 Step::Written => write(&mut cuts),
                 Step::Revoke { partition } => {
                     cuts.extend(batcher.revoke(&[source(partition)]));
-                    let start = Start { next: next[usize::try_from(partition).unwrap()], witness: None };
+                    let start = Start { next: next[usize::try_from(partition).unwrap()], witness: None, due: None };
                     batcher.assign(source(partition), start);
                 }
             }
@@ -131,7 +132,16 @@ fn the_largest_is_cut_first() {
         ..limits()
     });
     let now = Instant::now();
-    (0..3).for_each(|p| batcher.assign(source(p), Start { next: 0, witness: None }));
+    (0..3).for_each(|p| {
+        batcher.assign(
+            source(p),
+            Start {
+                next: 0,
+                due: None,
+                witness: None,
+            },
+        )
+    });
     let value = vec![b'x'; 1_000];
     for (partition, messages) in [(0, 10), (1, 60), (2, 20)] {
         for offset in 0..messages {
@@ -167,6 +177,7 @@ fn what_is_written_or_not_ours_is_passed_over() {
         source(0),
         Start {
             next: 10,
+            due: None,
             witness: Some(witness),
         },
     );
@@ -213,9 +224,52 @@ fn a_topic_made_anew_is_noticed() {
         source(0),
         Start {
             next: 10,
+            due: None,
             witness: Some(witness),
         },
     );
     let pushed = batcher.push("t", 0, record, |_| Some(0), Instant::now());
     assert!(matches!(pushed, Pushed::Replaced { next: 10, .. }), "{pushed:?}");
+}
+
+#[test]
+fn boundaries_of_the_clock_cut_everything_once() {
+    let mut batcher = Batcher::new(Limits {
+        rotate_ms: Some(3_600_000),
+        ..limits()
+    });
+    let start = |next| Start {
+        next,
+        witness: None,
+        due: None,
+    };
+    (0..2).for_each(|partition| batcher.assign(source(partition), start(0)));
+    let push = |batcher: &mut Batcher, partition, offset| {
+        let record = Record {
+            offset,
+            timestamp_ms: 0,
+            value: Some(b"{}"),
+        };
+        assert!(matches!(
+            batcher.push("t", partition, record, |_| Some(0), Instant::now()),
+            Pushed::Kept
+        ));
+    };
+    push(&mut batcher, 0, 0);
+    assert!(
+        batcher.rotate(3_599_000).is_empty(),
+        "the first look only learns where the clock is"
+    );
+    push(&mut batcher, 1, 0);
+    assert!(batcher.rotate(3_599_999).is_empty());
+    let cuts = batcher.rotate(3_600_000);
+    assert_eq!(cuts.len(), 2);
+    assert!(
+        cuts.iter()
+            .all(|cut| cut.cause == Cause::Rotated && cut.batch.range().end == 1)
+    );
+    push(&mut batcher, 0, 1);
+    assert!(batcher.rotate(3_600_001).is_empty() && batcher.rotate(3_599_999).is_empty());
+    assert_eq!(batcher.rotate(9_000_000).len(), 1);
+    assert!(batcher.rotate(12_000_000).is_empty(), "nothing is open");
 }

@@ -7,8 +7,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
     array::{
-        ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, ListArray, StringArray, StructArray,
-        TimestampMicrosecondArray, builder::NullBufferBuilder,
+        ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, ListArray, StringArray,
+        StructArray, TimestampMicrosecondArray, builder::NullBufferBuilder,
     },
     buffer::{Buffer as Bytes, OffsetBuffer, ScalarBuffer},
     datatypes::Field,
@@ -26,8 +26,16 @@ pub(super) enum Values {
     Text(Text),
     Timestamp(Vec<i64>),
     Date(Vec<i32>),
+    Decimal(Decimals),
     Struct(FieldSet),
     List(List),
+}
+
+/// Numbers of so many digits, so many of them behind the point.
+pub(super) struct Decimals {
+    pub(super) values: Vec<i128>,
+    pub(super) precision: u8,
+    pub(super) scale: u8,
 }
 
 /// Strings one after the other.
@@ -51,6 +59,10 @@ pub(super) struct Buffer {
     pub(super) holds_time: bool,
     /// A value didn't fit: the column is text from the next attempt on.
     pub(super) to_text: bool,
+    /// Files have it with this type: what doesn't fit goes into a column beside it.
+    pub(super) fixed: bool,
+    /// It holds a list's items, so that there is nothing beside it.
+    pub(super) is_item: bool,
 }
 
 impl Text {
@@ -77,10 +89,18 @@ impl Buffer {
             ColumnType::Text => Values::Text(Text::new()),
             ColumnType::Timestamp => Values::Timestamp(Vec::new()),
             ColumnType::Date => Values::Date(Vec::new()),
+            ColumnType::Decimal { precision, scale } => Values::Decimal(Decimals {
+                values: Vec::new(),
+                precision: *precision,
+                scale: *scale,
+            }),
             ColumnType::Struct(columns) => Values::Struct(FieldSet::new(columns)),
             ColumnType::List(item) => Values::List(List {
                 ends: vec![0],
-                item: Box::new(Self::new(item)),
+                item: Box::new(Self {
+                    is_item: true,
+                    ..Self::new(item)
+                }),
             }),
         };
         Self {
@@ -88,6 +108,15 @@ impl Buffer {
             nulls: NullBufferBuilder::new(1024),
             holds_time: false,
             to_text: false,
+            fixed: false,
+            is_item: false,
+        }
+    }
+
+    fn of_column(column: &Column) -> Self {
+        Self {
+            fixed: column.fixed,
+            ..Self::new(&column.kind)
         }
     }
 
@@ -108,6 +137,10 @@ impl Buffer {
             Values::Text(_) => ColumnType::Text,
             Values::Timestamp(_) => ColumnType::Timestamp,
             Values::Date(_) => ColumnType::Date,
+            Values::Decimal(decimals) => ColumnType::Decimal {
+                precision: decimals.precision,
+                scale: decimals.scale,
+            },
             Values::Struct(fields) => ColumnType::Struct(fields.columns()),
             Values::List(list) => ColumnType::List(Box::new(list.item.kind())),
         }
@@ -152,6 +185,7 @@ impl Buffer {
             Values::Int(values) | Values::Timestamp(values) => values.resize(rows, 0),
             Values::Double(values) => values.resize(rows, 0.0),
             Values::Date(values) => values.resize(rows, 0),
+            Values::Decimal(decimals) => decimals.values.resize(rows, 0),
             Values::Text(text) => repeat_last(&mut text.ends, rows),
             Values::List(list) => repeat_last(&mut list.ends, rows),
         }
@@ -166,6 +200,7 @@ impl Buffer {
             Values::Int(values) | Values::Timestamp(values) => values.truncate(rows),
             Values::Double(values) => values.truncate(rows),
             Values::Date(values) => values.truncate(rows),
+            Values::Decimal(decimals) => decimals.values.truncate(rows),
             Values::Text(text) => {
                 text.ends.truncate(rows + 1);
                 text.bytes.truncate(last(&text.ends));
@@ -188,6 +223,11 @@ impl Buffer {
             Values::Int(values) => Arc::new(Int64Array::new(values.into(), nulls)),
             Values::Double(values) => Arc::new(Float64Array::new(values.into(), nulls)),
             Values::Date(values) => Arc::new(Date32Array::new(values.into(), nulls)),
+            Values::Decimal(decimals) => {
+                let scale = i8::try_from(decimals.scale).unwrap_or(i8::MAX);
+                let array = Decimal128Array::new(decimals.values.into(), nulls);
+                Arc::new(array.with_precision_and_scale(decimals.precision, scale)?)
+            }
             Values::Timestamp(values) => {
                 Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
             }
@@ -260,7 +300,7 @@ impl FieldSet {
             .collect();
         Self {
             names,
-            buffers: columns.iter().map(|column| Buffer::new(&column.kind)).collect(),
+            buffers: columns.iter().map(Buffer::of_column).collect(),
             by_spelling,
         }
     }
@@ -309,6 +349,11 @@ impl FieldSet {
         at
     }
 
+    /// The column beside `at` that takes what doesn't fit it, if there is one.
+    pub(super) fn beside(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|known| known == name)
+    }
+
     pub(super) fn name(&self, at: usize) -> &str {
         self.names.get(at).map_or("", String::as_str)
     }
@@ -319,6 +364,7 @@ impl FieldSet {
             .map(|(name, buffer)| Column {
                 name: name.clone(),
                 kind: buffer.kind(),
+                fixed: buffer.fixed,
             })
             .collect()
     }

@@ -8,6 +8,7 @@
 //! integer column without a word, and takes objects with commas missing for JSON. The lexing is sonic-rs's.
 
 mod buffer;
+mod decimal;
 mod text;
 mod visit;
 
@@ -58,7 +59,8 @@ pub(crate) fn nesting_exceeds(text: &str, depth_max: usize) -> bool {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnNewType {
-    /// The column widens: int to double, anything else to text.
+    /// The table widens: while no Parquet file has the column its type does (int to double, anything else to text);
+    /// then a column comes beside it, <name>__double or <name>__string.
     #[default]
     Widen,
     /// The message is rejected.
@@ -133,6 +135,8 @@ fn attempt<'a>(
         let reason = match message_to_row(&mut fields, row, text, rules, false) {
             Ok(()) => None,
             Err(Failure::Reject(reason)) => Some(reason),
+            // An item that doesn't fit is caught at its list.
+            Err(Failure::Spill) => Some(unexpected()),
             Err(Failure::Teach | Failure::Widen) => {
                 fields.truncate(row);
                 let known = fields.columns();
@@ -187,6 +191,8 @@ fn message_to_row(
         time_fields: &rules.time_fields,
         columns_left: &mut columns_left,
         failure: None,
+        in_fixed_list: false,
+        spilled: None,
     };
     let mut parser = sonic_rs::Deserializer::from_str(text);
     let object = ObjectSeed {
@@ -210,7 +216,7 @@ fn trial(known: &[Column], text: &str, rules: &Rules) -> Result<Option<Vec<Colum
             Ok(()) => return Ok(widened),
             Err(Failure::Reject(reason)) => return Err(reason),
             Err(Failure::Widen) => widened = Some(fields.columns()),
-            Err(Failure::Teach) => return Err(unexpected()),
+            Err(Failure::Teach | Failure::Spill) => return Err(unexpected()),
         }
     }
 }

@@ -126,6 +126,7 @@ fn a_value_that_does_not_fit_is_named() {
         columns: vec![Column {
             name: "event_time".into(),
             kind: ColumnType::Timestamp,
+            fixed: false,
         }],
     };
     let decoded = decode(messages.into_iter(), &known, &strict).unwrap();
@@ -245,6 +246,7 @@ fn without_unknown(value: &Value, kind: &ColumnType) -> Value {
         columns: vec![Column {
             name: "x".into(),
             kind: kind.clone(),
+            fixed: false,
         }],
     };
     if schema.to_arrow().field_with_name("x").is_err() {
@@ -300,4 +302,69 @@ proptest! {
         let got: Vec<Value> = if first.columns.is_empty() { vec![json!({}); first.rows] } else { rows(first) };
         prop_assert_eq!(got, expected);
     }
+}
+
+/// What files have stays as it is, in objects too; what doesn't fit comes beside it, lists as a whole.
+#[test]
+fn what_does_not_fit_a_column_of_files_comes_beside_it() {
+    let mut known = decoded(&[r#"{"n":1,"o":{"x":1},"l":[1],"s":"a","ll":[[1]],"lo":[{"x":1}]}"#]).schema;
+    known.fix();
+    let messages = [
+        r#"{"n":2.5,"o":{"x":"y"},"l":[1,2],"s":7}"#,
+        r#"{"n":"x","o":[1],"l":[1,"b"],"lo":[{"x":true}]}"#,
+        r#"{"n":3,"n__double":4.5,"ll":[[1,{}]],"l":5}"#,
+        r#"{"n":1.5,"n__double":4.5}"#,
+        r#"{"n":[null],"l":[null,3]}"#,
+    ];
+    let first = decode(messages.into_iter(), &known, &rules()).unwrap();
+    assert_eq!(first.rejected, [(3, "field n__double: twice in one object".to_owned())]);
+    assert!(known.is_readable_as(&first.schema) && first.schema.is_readable_as(&first.schema));
+    let mut schema = first.schema.clone();
+    schema.fix();
+    let again = decode(messages.into_iter(), &schema, &rules()).unwrap();
+    assert_eq!(again.columns, first.columns);
+    assert_eq!(
+        rows(first),
+        [
+            json!({"n__double":2.5,"o":{"x__string":"y"},"l":[1,2],"s":"7"}),
+            json!({"n__string":"x","o__string":"[1]","l__string":"[1,\"b\"]","lo":[{"x__string":"true"}]}),
+            json!({"n":3,"n__double":4.5,"ll__string":"[[1,{}]]","l__string":"5"}),
+            json!({"n__string":"[null]","l":[null,3]}),
+        ]
+    );
+}
+
+#[test]
+fn decimals_keep_their_digits() {
+    let known = TableSchema {
+        columns: vec![Column {
+            name: "p".into(),
+            kind: ColumnType::Decimal {
+                precision: 20,
+                scale: 2,
+            },
+            fixed: true,
+        }],
+    };
+    let messages = [
+        r#"{"p":123456789012345678.91}"#,
+        r#"{"p":"0.10"}"#,
+        r#"{"p":null}"#,
+        r#"{"p":0.001}"#,
+        r#"{"p":{"a":1}}"#,
+    ];
+    let widened = decode(messages.into_iter(), &known, &rules()).unwrap();
+    assert_eq!(widened.rejected, []);
+    let batch = widened.batch().unwrap();
+    let decimals = batch.column(0).as_primitive::<arrow::datatypes::Decimal128Type>();
+    assert_eq!((decimals.value(0), decimals.value(1)), (12_345_678_901_234_567_891, 10));
+    assert_eq!((2..5).filter(|row| decimals.is_null(*row)).count(), 3);
+    assert_eq!(batch.column(1).as_string::<i32>().value(3), "0.001");
+    assert_eq!(batch.column(1).as_string::<i32>().value(4), r#"{"a":1}"#);
+    let strict = Rules {
+        on_new_type: OnNewType::Reject,
+        ..rules()
+    };
+    let refused = decode(messages.into_iter(), &known, &strict).unwrap();
+    assert_eq!(refused.rejected.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [3, 4]);
 }

@@ -6,16 +6,21 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
+};
+use sonic_rs::LazyValue;
 
 use super::{
     OnNewType,
     buffer::{Buffer, FieldSet, Values},
+    decimal::decimal_of,
     text::WriteText,
 };
 use crate::{
     date::{day_of_digits, micros_of_rfc3339},
-    schema::ColumnType,
+    schema::{ColumnType, beside},
 };
 
 /// What goes on while one message is decoded.
@@ -26,10 +31,23 @@ pub(super) struct Context<'a> {
     pub(super) on_new_type: OnNewType,
     /// The field that holds the event's time.
     pub(super) time_fields: &'a [String],
+    /// The list that is being read has a type that stays.
+    pub(super) in_fixed_list: bool,
     /// How many more columns the table may get.
     pub(super) columns_left: &'a mut usize,
     /// Why the message was given up.
     pub(super) failure: Option<Failure>,
+    /// The value just read doesn't fit its column, whose type stays: it goes beside it.
+    pub(super) spilled: Option<Spilled>,
+}
+
+/// A value for the column beside its own.
+#[derive(Debug)]
+pub(super) enum Spilled {
+    /// A number.
+    Double(f64),
+    /// A string, or JSON text.
+    Text(String),
 }
 
 /// Why a message was given up.
@@ -39,6 +57,8 @@ pub(super) enum Failure {
     Reject(String),
     /// A column was marked to become text: start again.
     Widen,
+    /// An item doesn't fit its list, whose type stays: the list goes beside it as a whole.
+    Spill,
     /// It would teach the table something, and it is not known yet whether it becomes a row.
     Teach,
 }
@@ -61,6 +81,22 @@ impl Context<'_> {
         } else {
             Err(self.fail(Failure::Teach))
         }
+    }
+
+    /// A value that a column can't hold, whose type stays: the column has a null, and the value goes beside it.
+    #[cold]
+    fn spill<E: Error>(&mut self, column: &mut Buffer, value: Spilled) -> Result<(), E> {
+        if column.is_item {
+            return Err(self.fail(Failure::Spill));
+        }
+        column.pad(column.len() + 1);
+        self.spilled = Some(value);
+        Ok(())
+    }
+
+    /// Whether what doesn't fit this column goes beside it.
+    fn spills(&self, column: &Buffer) -> bool {
+        self.on_new_type == OnNewType::Widen && (column.fixed || (column.is_item && self.in_fixed_list))
     }
 
     /// A value whose type is in conflict with its column's.
@@ -138,7 +174,53 @@ impl<'de> Visitor<'de> for ObjectSeed<'_, '_, '_> {
                 }
                 return Err(error);
             }
+            if let Some(spilled) = context.spilled.take() {
+                push_beside(fields, at, row, spilled, context)?;
+            }
         }
+    }
+}
+
+/// A value into the column beside its own, which may be new.
+#[cold]
+fn push_beside<E: Error>(
+    fields: &mut FieldSet,
+    at: usize,
+    row: usize,
+    value: Spilled,
+    context: &mut Context<'_>,
+) -> Result<(), E> {
+    let kind = match value {
+        Spilled::Double(_) => ColumnType::Double,
+        Spilled::Text(_) => ColumnType::Text,
+    };
+    let name = beside(fields.name(at), &kind);
+    let at = match fields.beside(&name) {
+        Some(at) => at,
+        None => {
+            context.teach()?;
+            if *context.columns_left == 0 {
+                return Err(context.reject(format!("field {name}: the table has too many columns already")));
+            }
+            *context.columns_left -= 1;
+            let at = fields.add(&name, name.clone(), false);
+            if let Some(column) = fields.buffers.get_mut(at) {
+                column.learn(&kind);
+            }
+            at
+        }
+    };
+    let Some(column) = fields.buffers.get_mut(at) else {
+        return Ok(());
+    };
+    if column.len() > row {
+        return Err(context.reject(format!("field {name}: twice in one object")));
+    }
+    column.pad(row);
+    let seed = ValueSeed { column, context };
+    match value {
+        Spilled::Double(value) => seed.visit_f64(value),
+        Spilled::Text(value) => seed.visit_str(&value),
     }
 }
 
@@ -214,11 +296,77 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_, '_, '_> {
 
     #[inline]
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+        match &self.column.values {
+            Values::Decimal(_) => self.decimal(deserializer),
+            Values::List(_) if self.context.spills(self.column) && !self.column.is_item => {
+                self.fixed_list(deserializer)
+            }
+            _ => deserializer.deserialize_any(self),
+        }
     }
 }
 
 impl ValueSeed<'_, '_, '_> {
+    /// A number by its own digits, which a double may not have.
+    fn decimal<'de, D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let value = LazyValue::deserialize(deserializer)?;
+        let raw = value.as_raw_str().trim_ascii();
+        let Self { column, context } = self;
+        if raw == "null" {
+            column.pad(column.len() + 1);
+            return Ok(());
+        }
+        let digits = raw
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+            .unwrap_or(raw);
+        if let Values::Decimal(decimals) = &mut column.values
+            && let Some(value) = decimal_of(digits, decimals.precision, decimals.scale)
+        {
+            decimals.values.push(value);
+            column.not_null();
+            return Ok(());
+        }
+        if context.spills(column) {
+            return context.spill(column, Spilled::Text(digits.to_owned()));
+        }
+        let short: String = raw.chars().take(64).collect();
+        Err(context.reject(format!("{short} is not a number of the column's digits")))
+    }
+
+    /// A list whose type stays, and which goes beside its column as a whole if one of its items doesn't fit.
+    fn fixed_list<'de, D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let value = LazyValue::deserialize(deserializer)?;
+        let raw = value.as_raw_str();
+        let Self { column, context } = self;
+        let row = column.len();
+        let outer = std::mem::replace(&mut context.in_fixed_list, true);
+        let mut parser = sonic_rs::Deserializer::from_str(raw);
+        let seed = ValueSeed {
+            column: &mut *column,
+            context: &mut *context,
+        };
+        let parsed = parser.deserialize_any(seed);
+        context.in_fixed_list = outer;
+        match (parsed, &context.failure) {
+            (Ok(()), _) => Ok(()),
+            (Err(_), Some(Failure::Spill)) => {
+                context.failure = None;
+                column.truncate(row);
+                let mut text = Vec::new();
+                let mut parser = sonic_rs::Deserializer::from_str(raw);
+                WriteText(&mut text)
+                    .deserialize(&mut parser)
+                    .map_err(D::Error::custom)?;
+                context.spill(
+                    column,
+                    Spilled::Text(String::from_utf8(text).map_err(D::Error::custom)?),
+                )
+            }
+            (Err(error), _) => Err(D::Error::custom(error)),
+        }
+    }
+
     /// Gives the column its first type.
     #[cold]
     fn learn<E: Error>(&mut self, kind: &ColumnType) -> Result<(), E> {
@@ -234,6 +382,9 @@ impl ValueSeed<'_, '_, '_> {
             column.end();
             self.column.not_null();
             return Ok(());
+        }
+        if self.context.spills(self.column) {
+            return self.context.spill(self.column, Spilled::Text(text.to_owned()));
         }
         Err(self.context.conflict(self.column, text))
     }
@@ -297,6 +448,9 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
             self.learn(&ColumnType::Double)?;
         }
         if matches!(self.column.values, Values::Int(_)) {
+            if self.context.spills(self.column) {
+                return self.context.spill(self.column, Spilled::Double(value));
+            }
             if self.context.on_new_type == OnNewType::Reject {
                 return Err(self
                     .context
@@ -326,6 +480,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
                 &ColumnType::Text
             })?;
         }
+        let spills = self.context.spills(self.column);
         let short = || value.chars().take(64).collect::<String>();
         match &mut self.column.values {
             Values::Text(column) => {
@@ -340,6 +495,9 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
                 Some(day) => values.push(day),
                 None => return Err(self.context.reject(format!("{:?} is not a date (YYYY-MM-DD)", short()))),
             },
+            _ if spills => {
+                return self.context.spill(self.column, Spilled::Text(value.to_owned()));
+            }
             _ => {
                 let got = format!("{:?}", short());
                 return Err(self.context.conflict(self.column, &got));
@@ -353,6 +511,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
         if matches!(self.column.values, Values::Unknown) {
             self.learn(&ColumnType::Struct(Vec::new()))?;
         }
+        let spills = self.context.spills(self.column);
         let row = self.column.len();
         match &mut self.column.values {
             Values::Struct(fields) => {
@@ -368,6 +527,12 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
                 WriteText(&mut column.bytes).visit_map(map)?;
                 column.end();
             }
+            _ if spills => {
+                let mut text = Vec::new();
+                WriteText(&mut text).visit_map(map)?;
+                let text = String::from_utf8(text).map_err(A::Error::custom)?;
+                return self.context.spill(self.column, Spilled::Text(text));
+            }
             _ => return Err(self.context.conflict(self.column, "an object")),
         }
         self.column.not_null();
@@ -378,6 +543,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
         if matches!(self.column.values, Values::Unknown) {
             self.learn(&ColumnType::List(Box::new(ColumnType::Unknown)))?;
         }
+        let spills = self.context.spills(self.column);
         match &mut self.column.values {
             Values::List(list) => {
                 loop {
@@ -394,6 +560,12 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
             Values::Text(column) => {
                 WriteText(&mut column.bytes).visit_seq(seq)?;
                 column.end();
+            }
+            _ if spills => {
+                let mut text = Vec::new();
+                WriteText(&mut text).visit_seq(seq)?;
+                let text = String::from_utf8(text).map_err(A::Error::custom)?;
+                return self.context.spill(self.column, Spilled::Text(text));
             }
             _ => return Err(self.context.conflict(self.column, "a list")),
         }

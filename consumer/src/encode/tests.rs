@@ -10,7 +10,7 @@ use crate::{
     batch::day_or_rejected,
     date::{PartitionBy, day_name},
     decode::OnNewType,
-    names::Source,
+    names::{Compression, Source},
 };
 
 fn encoding(format: Format) -> Encoding {
@@ -18,6 +18,7 @@ fn encoding(format: Format) -> Encoding {
     Encoding {
         table: "t".into(),
         format,
+        compression: Compression::default(),
         dates: DateRule {
             by: PartitionBy::Event,
             fields,

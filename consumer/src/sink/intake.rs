@@ -1,7 +1,7 @@
 //! Messages from Kafka into the batcher: what happens for each of them, and so has to be cheap.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -12,7 +12,7 @@ use rdkafka::{
     message::BorrowedMessage,
 };
 
-use super::{POLL, Sink};
+use super::{Flow, POLL, Sink};
 use crate::{
     batch::{Record, day_or_rejected},
     batcher::Pushed,
@@ -38,17 +38,22 @@ impl<'a> Intake<'a> {
         Self { sink, table: None }
     }
 
-    pub(super) fn burst(&mut self, consumer: &BaseConsumer<Sink>) -> anyhow::Result<()> {
+    /// Takes messages until there are no more for now, there is no room, or something else wants to be looked at.
+    pub(super) fn burst(&mut self, consumer: &BaseConsumer<Sink>, wait: bool) -> anyhow::Result<()> {
         let time = now();
-        let mut wait = if self.sink.state().paused { Duration::ZERO } else { POLL };
+        let mut wait = if wait { POLL } else { Duration::ZERO };
         let (mut messages, mut bytes) = (0, 0);
         for _ in 0..BURST {
             match consumer.poll(std::mem::take(&mut wait)) {
                 None => break,
+                // It comes again when it is clear which topic it is of.
+                Some(Ok(_)) if self.sink.renewed.load(Ordering::Acquire) => break,
                 Some(Ok(message)) => {
                     messages += 1;
                     bytes += message.payload_len() as u64;
-                    self.take(consumer, &message, time)?;
+                    if !self.take(consumer, &message, time)? {
+                        break;
+                    }
                 }
                 Some(Err(error)) => self.error(&error)?,
             }
@@ -58,12 +63,13 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
+    /// Takes a message; whether there is room for more.
     fn take(
         &mut self,
         consumer: &BaseConsumer<Sink>,
         message: &BorrowedMessage<'_>,
         time: Instant,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<bool> {
         let topic = message.topic();
         if self.table.as_ref().is_none_or(|(of, _)| of != topic) {
             self.table = self
@@ -72,7 +78,7 @@ impl<'a> Intake<'a> {
                 .table(topic)
                 .map(|table| (topic.to_owned(), table.clone()));
         }
-        let Some((_, table)) = &self.table else { return Ok(()) };
+        let Some((_, table)) = &self.table else { return Ok(true) };
         let timestamp_ms = message.timestamp().to_millis().unwrap_or(-1);
         let record = Record {
             offset: message.offset(),
@@ -89,7 +95,7 @@ impl<'a> Intake<'a> {
             pushed = state.batcher.push(topic, message.partition(), record, day, time);
         }
         match pushed {
-            Pushed::Gap { .. } | Pushed::PassedOver => return Ok(()),
+            Pushed::Gap { .. } | Pushed::PassedOver => return Ok(true),
             Pushed::Kept => {}
             Pushed::Cut(cut) => self.sink.submit(&mut state, [cut]),
             Pushed::Behind { source, next } | Pushed::Replaced { source, next } => {
@@ -100,13 +106,12 @@ impl<'a> Intake<'a> {
         while let Some(cut) = state.batcher.relieve() {
             self.sink.submit(&mut state, [cut]);
         }
-        if !state.paused && state.batcher.is_full() {
-            state.paused = true;
+        if state.flow == Flow::Taken && state.batcher.is_full() {
+            state.flow = Flow::Held(time);
             Stats::add(&self.sink.stats.pauses, 1);
-            drop(state);
-            consumer.pause(&consumer.assignment()?)?;
+            return Ok(false);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Offsets that didn't come: compacted, a transaction's markers, or deleted before we read them.

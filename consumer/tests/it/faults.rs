@@ -226,3 +226,96 @@ async fn messages_deleted_before_they_were_written_are_counted_or_stop_the_sink(
     );
     world.shutdown().await;
 }
+
+/// Sets the group's offset as Kafka's own tool does, without a sink's note.
+async fn set_offset(world: &World, offset: i64) {
+    use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+    let mut config = rdkafka::ClientConfig::new();
+    config
+        .set("bootstrap.servers", world.broker.bootstrap_servers())
+        .set("group.id", "tickertape-sink");
+    let consumer: BaseConsumer = config.create().unwrap();
+    let mut offsets = rdkafka::TopicPartitionList::new();
+    offsets
+        .add_partition_offset("ticks", 0, rdkafka::Offset::Offset(offset))
+        .unwrap();
+    tokio::task::block_in_place(|| consumer.commit(&offsets, CommitMode::Sync)).unwrap();
+}
+
+async fn remove(world: &World, key: &str) {
+    let removed = world.client.delete_object().bucket("lake").key(key).send().await;
+    removed.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn offsets_set_by_hand_neither_double_nor_skip_a_row() {
+    let world = World::new().await;
+    world.topic("ticks", 1).await;
+    let catalog = Catalog::default();
+    written(&world, &catalog, 0..60).await;
+    let mut produced = 60;
+    for offset in [0, 17, 60, 65] {
+        world.produce("ticks", 0, &events(produced..produced + 10)).await;
+        set_offset(&world, offset).await;
+        let sink = world.sink(world.options(&["ticks"]), &catalog);
+        sink.written(10).await;
+        sink.stop().await.unwrap();
+        produced += 10;
+        assert_eq!(world.rows("ticks").await.len(), produced as usize, "set to {offset}");
+    }
+    // Exactly at the end of a claim that isn't whole.
+    let (_, last) = claims(&world).await.pop().unwrap();
+    remove(&world, last["objects"][0]["key"].as_str().unwrap()).await;
+    set_offset(&world, i64::from(produced)).await;
+    let sink = world.sink(world.options(&["ticks"]), &catalog);
+    sink.written(last["records"].as_u64().unwrap()).await;
+    sink.stop().await.unwrap();
+    assert_eq!(world.rows("ticks").await.len(), produced as usize);
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_made_anew_under_a_running_sink_stops_it() {
+    let world = World::new().await;
+    world.topic("ticks", 1).await;
+    let mut options = world.options(&["ticks"]);
+    let refresh = ("topic.metadata.refresh.interval.ms".into(), "500".into());
+    options.kafka.properties.push(refresh);
+    let sink = world.sink(options, &Catalog::default());
+    world.produce("ticks", 0, &events(0..20)).await;
+    sink.written(20).await;
+    world.delete_topic("ticks").await;
+    world.topic("ticks", 1).await;
+    // At once more than the old one had, so that no offset is out of range.
+    world.produce("ticks", 0, &events(1_000..1_100)).await;
+    let error = sink.ended().await.unwrap_err();
+    assert!(error.to_string().contains("--epoch 1"), "{error}");
+    let rows = world.rows("ticks").await;
+    assert_eq!(rows.len(), 20);
+    (0..20).for_each(|at| assert_is(&rows[&(0, i64::from(at))], "ticks", &event(at)));
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_of_a_claim_is_written_and_what_is_gone_is_named() {
+    let world = World::new().await;
+    world.topic("ticks", 1).await;
+    let catalog = Catalog::default();
+    written(&world, &catalog, 0..40).await;
+    // The even half of the claim, one of its two days, was never written, and half of it is deleted since.
+    let (_, claim) = claims(&world).await.pop().unwrap();
+    remove(&world, claim["objects"][0]["key"].as_str().unwrap()).await;
+    set_offset(&world, 40).await;
+    world.delete_records("ticks", 0, 20).await;
+    let mut options = world.options(&["ticks"]);
+    options.on_lost = OnLost::Stop;
+    let error = world.sink(options, &catalog).ended().await.unwrap_err();
+    assert!(error.to_string().contains("[0, 20)"), "{error}");
+    let sink = world.sink(world.options(&["ticks"]), &catalog);
+    until(|| sink.stats.partitions.load(std::sync::atomic::Ordering::Relaxed) == 1).await;
+    assert_eq!(sink.stop().await.unwrap().lost, 20);
+    let rows = world.rows("ticks").await;
+    let expected: Vec<i64> = (0..40).filter(|at| at % 2 == 1 || *at >= 20).collect();
+    assert_eq!(rows.keys().map(|(_, offset)| *offset).collect::<Vec<_>>(), expected);
+    world.shutdown().await;
+}

@@ -6,6 +6,7 @@
 mod faults;
 mod mistakes;
 mod moving;
+mod process;
 mod sharing;
 mod support;
 mod writing;

@@ -152,3 +152,49 @@ async fn a_small_memory_is_held_and_everything_is_written() {
     assert_eq!(world.rows("ticks").await.len(), 12_000);
     world.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boundaries_of_the_clock_cut_batches_and_a_restart_goes_on_behind_them() {
+    let world = World::new().await;
+    world.topic("ticks", 2).await;
+    let catalog = Catalog::default();
+    let options = || {
+        let mut options = world.options(&["ticks"]);
+        options.max_age = std::time::Duration::from_secs(3600);
+        options.rotate_at = Some("500ms".parse().unwrap());
+        options
+    };
+    for round in 0..2 {
+        let sink = world.sink(options(), &catalog);
+        for partition in 0..2 {
+            world
+                .produce("ticks", partition, &events(round * 10..round * 10 + 10))
+                .await;
+        }
+        // Nothing else than the clock cuts them.
+        sink.written(20).await;
+        sink.stop().await.unwrap();
+    }
+    assert_eq!(world.rows("ticks").await.len(), 40);
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_object_is_written_in_parts_and_is_whole() {
+    use tickertape_consumer::store::Store;
+    let world = World::new().await;
+    let patience = std::time::Duration::from_secs(60);
+    let give_up = tokio_util::sync::CancellationToken::new();
+    let store = Store::new(world.client.clone(), crate::support::lake(), patience, give_up);
+    let body: Vec<u8> = (0..10_u32 << 20)
+        .flat_map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
+    let body = bytes::Bytes::from(body);
+    let put = store.put("market/large", body.clone(), "application/octet-stream");
+    put.await.unwrap();
+    assert!(world.object("market/large").await == body, "it is another one");
+    let head = world.client.head_object().bucket("lake").key("market/large").send();
+    let head = head.await.unwrap();
+    assert!(head.e_tag().unwrap().contains("-5"), "five parts: {head:?}");
+    world.shutdown().await;
+}
