@@ -6,6 +6,7 @@
 //!
 //! Needs Java and the jars (`cargo xtask kafka-libs`); [`available`] says what is missing.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::net::TcpListener;
@@ -73,10 +74,44 @@ pub fn available() -> Result<(), String> {
 /// # Errors
 /// What is missing.
 pub fn java() -> Result<Command, String> {
+    java_with(None)
+}
+
+/// The same with a directory of classes before the jars.
+///
+/// # Errors
+/// What is missing.
+pub fn java_with(classes: Option<&Path>) -> Result<Command, String> {
     let found = found::find()?;
     let mut command = Command::new(found.java);
-    command.arg("-cp").arg(found.libs.join("*"));
+    command.arg("-cp").arg(class_path(classes, &found.libs));
     Ok(command)
+}
+
+/// Java's compiler with Apache Kafka's jars as its class path, run by the Java that [`java`] is.
+///
+/// # Errors
+/// What is missing.
+pub fn javac() -> Result<Command, String> {
+    let found = found::find()?;
+    let mut command = Command::new(found.java);
+    // The compiler as a program of its own need not be there; its module is, as for programs that are run from source.
+    command.args(["-m", "jdk.compiler/com.sun.tools.javac.Main", "-cp"]);
+    // Only Java itself knows what an asterisk means.
+    let entries = std::fs::read_dir(&found.libs).map_err(|error| error.to_string())?;
+    let jars = entries.flatten().map(|entry| entry.path());
+    command.arg(std::env::join_paths(jars).map_err(|error| error.to_string())?);
+    Ok(command)
+}
+
+fn class_path(classes: Option<&Path>, libs: &Path) -> OsString {
+    let mut path = OsString::new();
+    if let Some(classes) = classes {
+        path.push(classes);
+        path.push(":");
+    }
+    path.push(libs.join("*"));
+    path
 }
 
 /// How Apache Kafka is to be started.

@@ -8,6 +8,7 @@ use serde_json::Value;
 pub(super) const START: &str = "start";
 pub(super) const RSS_IDLE: &str = "rss idle";
 pub(super) const RSS_LOADED: &str = "rss loaded";
+pub(super) const TRANSACTIONS: &str = "transactions";
 pub(super) const JOIN_CLASSIC: &str = "join classic";
 pub(super) const JOIN_CONSUMER: &str = "join consumer";
 

@@ -2,7 +2,7 @@
 //!
 //! Each round starts both anew on an empty directory, the one that was first before now second; between them nothing
 //! runs. A round of a broker is: its start until the first message is acknowledged; its memory then; how long joining a
-//! group takes by either protocol; an unmeasured load, so that page cache and JIT are warm; then `tickertape bench`.
+//! group takes by either protocol; transactions per second; an unmeasured load, so that page cache and JIT are warm; then `tickertape bench`.
 //! Figures are the medians of the rounds, and the page says within which bounds they lay.
 //!
 //! Apache Kafka runs as it is delivered: its own start script's Java options, `deploy/kafka/server.properties`, defaults
@@ -12,6 +12,7 @@ mod broker;
 mod figures;
 mod page;
 mod raw;
+mod transactions;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -33,6 +34,9 @@ pub struct Options {
     /// No further round is begun that would not be over after this many seconds
     #[arg(long, default_value_t = 330)]
     seconds_max: u64,
+    /// Only transactions, which take seconds; prints the two figures
+    #[arg(long)]
+    transactions: bool,
     /// The directory of the binaries `tickertape` and `tickertape-broker`
     #[arg(long)]
     binaries: PathBuf,
@@ -46,6 +50,9 @@ pub struct Options {
 /// # Errors
 /// Whatever keeps one of them from being measured.
 pub fn run(options: &Options) -> anyhow::Result<()> {
+    if options.transactions {
+        return only_transactions(options);
+    }
     let started = Instant::now();
     let limit = Duration::from_secs(options.seconds_max);
     let mut of = [Figures::default(), Figures::default()];
@@ -76,6 +83,18 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A quick look at one figure.
+fn only_transactions(options: &Options) -> anyhow::Result<()> {
+    for round in 0..options.rounds.max(1) {
+        for kind in [Kind::Ours, Kind::Apache] {
+            let broker = kind.start(&options.binaries)?;
+            let per_second = transactions::per_second(broker.bootstrap_servers())?;
+            println!("round {}, {kind}: {per_second:.0} transactions a second", round + 1);
+        }
+    }
+    Ok(())
+}
+
 /// One round of one broker.
 fn measure(kind: Kind, options: &Options, figures: &mut Figures) -> anyhow::Result<()> {
     let broker = kind.start(&options.binaries)?;
@@ -93,6 +112,8 @@ fn measure(kind: Kind, options: &Options, figures: &mut Figures) -> anyhow::Resu
             figures.add(name, join_ms);
         }
     }
+    let per_second = transactions::per_second(broker.bootstrap_servers())?;
+    figures.add(figures::TRANSACTIONS, per_second);
     let bench = |arguments: &[&str]| broker.bench(&options.binaries, arguments);
     bench(&["--megabytes", "48", "--latency-messages", "500"])?;
     let megabytes = options.megabytes.to_string();

@@ -12,10 +12,10 @@ use crate::records;
 /// How often a group is joined; the first time, which also creates the internal topic, is not measured.
 const JOINS: usize = 30;
 /// How long a broker may take to be able to.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const TOPIC: &str = "bench-raw";
 
-fn ask(client: &mut Client, api: &str, version: i16, request: &Value) -> anyhow::Result<Value> {
+pub(super) fn ask(client: &mut Client, api: &str, version: i16, request: &Value) -> anyhow::Result<Value> {
     match client.ask(api, version, request)? {
         Answer::Message(answer) => Ok(answer),
         other => anyhow::bail!("{api}: {}", other.into_value()),
@@ -63,8 +63,9 @@ pub(super) fn joins(address: &str, join: fn(&str, &str) -> anyhow::Result<Durati
     Ok(taken)
 }
 
-/// A connection to the group's coordinator: the broker itself, as soon as it is that.
-fn coordinator(address: &str, group: &str) -> anyhow::Result<Client> {
+/// A connection to the coordinator of a group (key type 0) or a transactional id (1): the broker itself, as soon as it is
+/// that.
+pub(super) fn coordinator(address: &str, key: &str, key_type: i8) -> anyhow::Result<Client> {
     let mut client = Client::connect(address)?;
     let until = Instant::now() + PATIENCE;
     loop {
@@ -72,7 +73,7 @@ fn coordinator(address: &str, group: &str) -> anyhow::Result<Client> {
             &mut client,
             "FindCoordinator",
             4,
-            &json!({ "KeyType": 0, "CoordinatorKeys": [group] }),
+            &json!({ "KeyType": key_type, "CoordinatorKeys": [key] }),
         )?;
         if found["Coordinators"][0]["ErrorCode"] == 0 {
             return Ok(client);
@@ -83,7 +84,12 @@ fn coordinator(address: &str, group: &str) -> anyhow::Result<Client> {
 }
 
 /// Repeats a request while the coordinator says that it is still loading.
-fn when_loaded(client: &mut Client, api: &str, version: i16, request: &Value) -> anyhow::Result<(Value, Instant)> {
+pub(super) fn when_loaded(
+    client: &mut Client,
+    api: &str,
+    version: i16,
+    request: &Value,
+) -> anyhow::Result<(Value, Instant)> {
     let until = Instant::now() + PATIENCE;
     loop {
         let asked = Instant::now();
@@ -99,7 +105,7 @@ fn when_loaded(client: &mut Client, api: &str, version: i16, request: &Value) ->
 
 /// The classic protocol: from JoinGroup to the assignment that SyncGroup answers.
 pub(super) fn join_classic(address: &str, group: &str) -> anyhow::Result<Duration> {
-    let mut client = coordinator(address, group)?;
+    let mut client = coordinator(address, group, 0)?;
     let mut request = json!({
         "GroupId": group, "SessionTimeoutMs": 30_000, "RebalanceTimeoutMs": 30_000, "MemberId": "",
         "ProtocolType": "consumer", "Protocols": [{ "Name": "range", "Metadata": "00" }],
@@ -130,7 +136,7 @@ pub(super) fn join_classic(address: &str, group: &str) -> anyhow::Result<Duratio
 /// The protocol of KIP-848: heartbeats until one of them is answered with an assignment.
 pub(super) fn join_consumer(address: &str, group: &str) -> anyhow::Result<Duration> {
     let group = format!("{group}-consumer");
-    let mut client = coordinator(address, &group)?;
+    let mut client = coordinator(address, &group, 0)?;
     let member = format!("{group}-member");
     let mut request = json!({
         "GroupId": group, "MemberId": member, "MemberEpoch": 0, "RebalanceTimeoutMs": 30_000,

@@ -19,8 +19,11 @@ import java.util.Properties;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.common.utils.Exit;
 
 /**
@@ -31,6 +34,8 @@ import org.apache.kafka.common.utils.Exit;
  *   {"main": class, "args": [..], "stdin": text}   -> {"exit": code, "stdout": text, "stderr": text, "ms": time}
  *   {"join": name, "topic": t, "config": {..}}     -> {}  once a consumer of this name has partitions
  *   {"leave": name}                                -> {}  once it has left its group
+ *   {"begin": name, "topic": t, "config": {..}}    -> {}  once a producer of this name has a record in an open transaction
+ *   {"end": name, "how": commit|abort|abandon}     -> {}  once the transaction is over, or its producer is gone from it
  *
  * A tool's exit is what its first call of Exit says, or 0 where it returns; its shutdown hooks run then, and what it prints
  * after that is lost, as it would be. Each tool has System.out, err and in to itself; the members' threads print nowhere.
@@ -178,6 +183,32 @@ public class Tools {
         }
     }
 
+    /** A producer with an open transaction that has a record in partition 0 of the topic. */
+    static KafkaProducer<String, String> begin(String name, String topic, Properties config) throws Exception {
+        KafkaProducer<String, String> producer =
+            new KafkaProducer<>(config, new StringSerializer(), new StringSerializer());
+        producer.initTransactions();
+        producer.beginTransaction();
+        producer.send(new ProducerRecord<>(topic, 0, name, "of " + name)).get();
+        return producer;
+    }
+
+    static Properties properties(JsonNode request) {
+        Properties config = new Properties();
+        request.get("config").properties().forEach(field -> config.put(field.getKey(), field.getValue().asText()));
+        return config;
+    }
+
+    static void end(KafkaProducer<String, String> producer, String how) {
+        switch (how) {
+            case "commit" -> producer.commitTransaction();
+            case "abort" -> producer.abortTransaction();
+            default -> { }
+        }
+        // Without time to end anything.
+        producer.close(Duration.ZERO);
+    }
+
     public static void main(String[] ignored) throws Exception {
         PrintStream answers = System.out;
         BufferedReader requests = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -195,6 +226,7 @@ public class Tools {
             }
         });
         Map<String, Member> members = new HashMap<>();
+        Map<String, KafkaProducer<String, String>> producers = new HashMap<>();
         String line;
         while ((line = requests.readLine()) != null) {
             JsonNode request = JSON.readTree(line);
@@ -208,17 +240,28 @@ public class Tools {
                 answer.put("stdout", capture.out.toString(StandardCharsets.UTF_8));
                 answer.put("stderr", capture.err.toString(StandardCharsets.UTF_8));
             } else if (request.has("join")) {
-                Properties config = new Properties();
-                request.get("config").properties().forEach(field -> config.put(field.getKey(), field.getValue().asText()));
+                Properties config = properties(request);
                 Member member = new Member(request.get("topic").asText(), config);
                 members.put(request.get("join").asText(), member);
                 if (!member.assigned.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
                     answer.put("failed", "no partitions after " + PATIENCE_SECONDS + " s");
                 }
-            } else {
+            } else if (request.has("leave")) {
                 Member member = members.remove(request.get("leave").asText());
                 member.consumer.wakeup();
                 member.thread.join();
+            } else {
+                boolean begins = request.has("begin");
+                String name = request.get(begins ? "begin" : "end").asText();
+                try {
+                    if (begins) {
+                        producers.put(name, begin(name, request.get("topic").asText(), properties(request)));
+                    } else {
+                        end(producers.remove(name), request.get("how").asText());
+                    }
+                } catch (Exception e) {
+                    answer.put("failed", e.toString());
+                }
             }
             answer.put("ms", (System.nanoTime() - start) / 1_000_000);
             answers.println(JSON.writeValueAsString(answer));

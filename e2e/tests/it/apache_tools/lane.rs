@@ -68,15 +68,12 @@ impl Lane {
                     outcomes.push(outcome);
                 }
                 Step::Join { name, topic, config } => {
-                    let mut config: BTreeMap<&str, &str> = config
-                        .iter()
-                        .map(|(name, value)| (name.as_str(), value.as_str()))
-                        .collect();
-                    let bootstrap = self.bootstrap.clone();
-                    config.insert("bootstrap.servers", &bootstrap);
-                    let answer = self.ask(&json!({ "join": name, "topic": topic, "config": config }));
-                    assert!(answer["failed"].is_null(), "{name}: {answer}");
+                    self.do_it(json!({ "join": name, "topic": topic, "config": self.config(config) }));
                 }
+                Step::Begin { name, topic, config } => {
+                    self.do_it(json!({ "begin": name, "topic": topic, "config": self.config(config) }));
+                }
+                Step::End { name, how } => self.do_it(json!({ "end": name, "how": how })),
                 Step::Leave(name) => {
                     self.ask(&json!({ "leave": name }));
                 }
@@ -88,6 +85,18 @@ impl Lane {
             }
         }
         outcomes
+    }
+
+    /// A client's properties, with where the broker is.
+    fn config<'a>(&'a self, config: &'a [(String, String)]) -> BTreeMap<&'a str, &'a str> {
+        let given = config.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        given.chain([("bootstrap.servers", self.bootstrap.as_str())]).collect()
+    }
+
+    /// What has to succeed.
+    fn do_it(&mut self, request: Value) {
+        let answer = self.ask(&request);
+        assert!(answer["failed"].is_null(), "{request}: {answer}");
     }
 
     fn invoke(&mut self, invocation: &Invocation) -> Outcome {

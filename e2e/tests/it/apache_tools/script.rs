@@ -5,6 +5,8 @@
 //!
 //! - `TOOL ARGUMENTS`: a tool by its name without `kafka-`; `--bootstrap-server` comes by itself where the tool takes it
 //! - `join NAME TOPIC PROPERTY=VALUE…` and `leave NAME`: a consumer that stays in its group in between
+//! - `begin NAME TOPIC PROPERTY=VALUE…`: a producer with a record in partition 0 and its transaction open; then `commit NAME`,
+//!   `abort NAME`, or `abandon NAME`, which leaves it open
 //! - `file NAME`: makes a file; `save NAME`: makes it of what the tool above printed
 //! - `< TEXT`: a line of standard input of the tool above, or of the file
 //! - `~ REASON`: the lines that the tool below prints come in no order
@@ -29,6 +31,14 @@ pub(super) enum Step {
     },
     /// A consumer leaves its group.
     Leave(String),
+    /// A producer begins a transaction and writes a record.
+    Begin {
+        name: String,
+        topic: String,
+        config: Vec<(String, String)>,
+    },
+    /// It commits, aborts or abandons it.
+    End { name: String, how: String },
     /// A file is made.
     File { name: String, text: String },
     /// What the last tool printed becomes a file.
@@ -166,18 +176,26 @@ fn step(place: &str, line: &str) -> Step {
     let mut words = words(line).into_iter();
     let first = words.next().unwrap_or_default();
     let mut next = || words.next().unwrap_or_else(|| panic!("{place}: too short"));
+    let property = |word: String| {
+        let (name, value) = word
+            .split_once('=')
+            .unwrap_or_else(|| panic!("{place}: not a property: {word}"));
+        (name.to_owned(), value.to_owned())
+    };
     match first.as_str() {
         "join" => Step::Join {
             name: next(),
             topic: next(),
-            config: words
-                .map(|word| {
-                    let (name, value) = word
-                        .split_once('=')
-                        .unwrap_or_else(|| panic!("{place}: not a property: {word}"));
-                    (name.to_owned(), value.to_owned())
-                })
-                .collect(),
+            config: words.map(property).collect(),
+        },
+        "begin" => Step::Begin {
+            name: next(),
+            topic: next(),
+            config: words.map(property).collect(),
+        },
+        "commit" | "abort" | "abandon" => Step::End {
+            name: next(),
+            how: first,
         },
         "leave" => Step::Leave(next()),
         "file" => Step::File {
