@@ -273,7 +273,11 @@ impl<'a> Check<'a> {
         let there = log.iter().filter(|seen| seen.partition == reading.partition);
         there
             .filter(|seen| begin <= seen.offset && seen.offset < last && !polled.contains(&seen.offset))
-            .map(|seen| (Anomaly::Gap, format!("{seen:?} was not polled before offset {last}")))
+            .map(|seen| {
+                let (group, isolation) = (reading.group, reading.isolation);
+                let what = format!("{seen:?} was not polled before offset {last} by {group:?}, {isolation:?}");
+                (Anomaly::Gap, what)
+            })
             .collect()
     }
 
