@@ -40,6 +40,14 @@ pub(crate) async fn handle(
         .map(|topic| topic.name.clone())
         .filter(|name| !seen.insert(name.clone()))
         .collect();
+    let possible = |topic: &CreatableTopic| !doubled.contains(&topic.name) && &**topic.name != CLUSTER_METADATA;
+    if let Err(late) = check_timeout(request.timeout_ms)
+        && request.topics.iter().any(possible)
+    {
+        let refuse = |topic: CreatableTopic| refused(topic.name, late.clone());
+        let refused = request.topics.into_iter().map(refuse).collect();
+        return Ok(CreateTopicsResponse::default().with_topics(refused));
+    }
     if total(ctx, &request.topics) > i64::from(PARTITIONS_MAX) {
         let refuse = |topic: CreatableTopic| refused(topic.name, too_many());
         let refused = request.topics.into_iter().map(refuse).collect();
@@ -62,6 +70,14 @@ pub(crate) async fn handle(
         ));
     }
     Ok(CreateTopicsResponse::default().with_topics(results))
+}
+
+/// Nothing is done without time for it: what Apache Kafka's controller is to do by now, it finds too late.
+pub(crate) fn check_timeout(timeout_ms: i32) -> Result<(), ApiError> {
+    if timeout_ms > 0 {
+        return Ok(());
+    }
+    Err(ApiError::silent(ResponseError::RequestTimedOut))
 }
 
 /// How many partitions are asked for in all.

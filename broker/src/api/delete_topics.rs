@@ -8,7 +8,7 @@ use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::{DeleteTopicsRequest, DeleteTopicsResponse, TopicName};
 use uuid::Uuid;
 
-use super::create_topics::topics_error;
+use super::create_topics::{check_timeout, topics_error};
 use super::{Disconnect, RequestContext};
 use crate::error::{ApiError, ResponseError};
 
@@ -43,6 +43,13 @@ pub(crate) async fn handle(
     let twice: HashSet<Uuid> = asked.iter().filter_map(same).collect();
     let mut seen = HashSet::new();
     let doubled: HashSet<Named> = asked.iter().filter(|named| !seen.insert(*named)).cloned().collect();
+    let possible = |named: &Named| named.name.is_some() == named.id.is_nil() && !doubled.contains(named);
+    if let Err(late) = check_timeout(request.timeout_ms)
+        && asked.iter().any(possible)
+    {
+        let refuse = |named| respond(version, named, Err(late.clone()));
+        return Ok(DeleteTopicsResponse::default().with_responses(asked.into_iter().map(refuse).collect()));
+    }
     let mut told = HashSet::new();
     let mut responses = Vec::with_capacity(asked.len());
     for named in asked {

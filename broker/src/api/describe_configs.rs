@@ -215,6 +215,7 @@ fn unknown_entries(
             .with_read_only(true)
             .with_config_source(sources[0] as i8)
             .with_is_sensitive(true)
+            .with_documentation(None)
             .with_synonyms(if synonyms {
                 sources.iter().map(synonym).collect()
             } else {

@@ -1,9 +1,9 @@
 //! DescribeLogDirs (key 35), versions 1–4: how much each partition takes of the one data directory.
 //!
-//! Without a list of topics all are told. Version 3 added a top-level error, version 4 the size of the disk and what is
+//! Without a list of topics all are told; of a list, those partitions that there are. Version 3 added a top-level error, version 4 the size of the disk and what is
 //! left of it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use kafka_protocol::messages::describe_log_dirs_response::{
     DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
@@ -24,11 +24,14 @@ pub(crate) async fn handle(
     let described: Vec<_> = match request.topics {
         None => topics.all().iter().map(|topic| describe(topic, |_| true)).collect(),
         Some(asked) => {
-            let found = asked.iter().filter_map(|asked| {
-                let wanted: HashSet<i32> = asked.partitions.iter().copied().collect();
-                Some(describe(&*topics.get(&asked.topic)?, |partition| {
-                    wanted.contains(&partition)
-                }))
+            // A set of partitions, whatever topics they were named with.
+            let mut wanted: BTreeMap<StrBytes, HashSet<i32>> = BTreeMap::new();
+            for asked in asked {
+                wanted.entry(asked.topic.0).or_default().extend(asked.partitions);
+            }
+            let found = wanted.iter().filter_map(|(name, wanted)| {
+                let described = describe(&*topics.get(name)?, |partition| wanted.contains(&partition));
+                (!described.partitions.is_empty()).then_some(described)
             });
             found.collect()
         }

@@ -23,10 +23,11 @@ pub(crate) async fn handle(
 ) -> Result<DescribeTopicPartitionsResponse, Disconnect> {
     let topics = &ctx.broker.topics;
     let all = request.topics.is_empty();
+    let asked: Vec<StrBytes> = request.topics.into_iter().map(|topic| topic.name.0).collect();
     let names: BTreeSet<StrBytes> = if all {
         topics.all().iter().map(|topic| topic.name.clone()).collect()
     } else {
-        request.topics.into_iter().map(|topic| topic.name.0).collect()
+        asked.iter().cloned().collect()
     };
     let (from_topic, from_partition) = match &request.cursor {
         None => (StrBytes::new(), 0),
@@ -34,11 +35,13 @@ pub(crate) async fn handle(
             let listed = all || names.contains(&cursor.topic_name.0);
             match usize::try_from(cursor.partition_index) {
                 Ok(partition) if listed => (cursor.topic_name.0.clone(), partition),
-                // Kafka's own answer has no field for such an error, so it closes the connection.
-                _ => return Err(Disconnect("a cursor that points to none of the topics".to_owned())),
+                _ => return Ok(refused(asked, ResponseError::InvalidRequest)),
             }
         }
     };
+    if !all && names.range(from_topic.clone()..).any(|name| name.is_empty()) {
+        return Ok(refused(asked, ResponseError::UnknownServerError));
+    }
     let most = i32::try_from(ctx.broker.config.int("max.request.partition.size.limit")).unwrap_or(i32::MAX);
     let mut left = usize::try_from(request.response_partition_limit.min(most).max(1)).unwrap_or(1);
     let mut response = DescribeTopicPartitionsResponse::default();
@@ -64,6 +67,17 @@ pub(crate) async fn handle(
         }
     }
     Ok(response)
+}
+
+/// The whole request is refused: the error stands at each topic, as the answer has no other place for it.
+fn refused(asked: Vec<StrBytes>, error: ResponseError) -> DescribeTopicPartitionsResponse {
+    let topic = |name| {
+        DescribeTopicPartitionsResponseTopic::default()
+            .with_error_code(error.code())
+            .with_name(Some(TopicName(name)))
+            .with_topic_authorized_operations(operations::UNKNOWN)
+    };
+    DescribeTopicPartitionsResponse::default().with_topics(asked.into_iter().map(topic).collect())
 }
 
 fn cursor(name: &StrBytes, partition: usize) -> Cursor {

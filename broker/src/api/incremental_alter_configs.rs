@@ -111,6 +111,9 @@ async fn alter_broker(
     let mut values = config.dynamic(of_broker);
     for change in &resource.configs {
         let kind = broker_property(&change.name).map(|definition| definition.kind);
+        if list_operation(change).is_some() && kind.is_none() {
+            return Err(ApiError::silent(ResponseError::UnknownServerError));
+        }
         if let (Some(operation), true) = (list_operation(change), kind != Some(Kind::List)) {
             let reason = format!(
                 "Config value {} is not allowed for config key: {}",

@@ -12,6 +12,9 @@ const DESCRIBE_CONFIGS: i32 = 1 << 10;
 const ALTER_CONFIGS: i32 = 1 << 11;
 const IDEMPOTENT_WRITE: i32 = 1 << 12;
 
+/// Nobody asked for them, or nobody knows.
+pub(crate) const UNKNOWN: i32 = i32::MIN;
+
 /// All that can be done with a topic.
 pub(crate) const TOPIC: i32 = READ | WRITE | CREATE | DELETE | ALTER | DESCRIBE | DESCRIBE_CONFIGS | ALTER_CONFIGS;
 

@@ -196,8 +196,12 @@ fn check_batch(records: &[u8], version: i16) -> Result<(), ResponseError> {
         None => return Err(ResponseError::InvalidRecord),
         Some(batch) => batch.map_err(|error| error.response_error())?.header,
     };
-    if first.compression() == Ok(Compression::Zstd) && version < 7 {
-        return Err(ResponseError::UnsupportedCompressionType);
+    if version < 7 {
+        match first.compression() {
+            Ok(Compression::Zstd) => return Err(ResponseError::UnsupportedCompressionType),
+            Ok(_) => {}
+            Err(error) => return Err(error.response_error()),
+        }
     }
     // Bytes that are not another whole batch are dropped, as in Apache Kafka.
     match batches.next() {
@@ -207,11 +211,19 @@ fn check_batch(records: &[u8], version: i16) -> Result<(), ResponseError> {
     }
 }
 
+/// The bytes of the smallest record of the oldest format, after its offset and its size.
+const MAGIC_0_OVERHEAD: i32 = 14;
+
 /// What Apache Kafka says beside the error of a batch that [`check_batch`] refused, if it says anything.
 fn why(records: &[u8]) -> Option<String> {
     match Batches::new(records).next()? {
         Err(BatchError::UnknownMagic(magic)) => Some(format!("Invalid magic found in record: {magic}")),
-        _ => None,
+        Err(_) => {
+            let size = i32::from_be_bytes(records.get(8..12)?.try_into().ok()?);
+            (size < MAGIC_0_OVERHEAD)
+                .then(|| format!("Record size {size} is less than the minimum record overhead ({MAGIC_0_OVERHEAD})"))
+        }
+        Ok(_) => None,
     }
 }
 
@@ -266,7 +278,7 @@ impl From<AppendError> for Refusal {
     fn from(error: AppendError) -> Self {
         // Kafka names the log's start beside errors of the records themselves, and explains only what is wrong with single ones.
         let known_start = match &error {
-            AppendError::Batch(batch) => batch.response_error() == ResponseError::InvalidRecord,
+            AppendError::Batch(batch) => batch.response_error() != ResponseError::CorruptMessage,
             AppendError::TooLarge { .. }
             | AppendError::LargerThanSegment { .. }
             | AppendError::DiskFull

@@ -31,6 +31,29 @@ pub(super) fn cases() -> Vec<Case> {
         grows("none", to(0), false),
         grows("below zero", to(-1), false),
         grows("more than one request may make", to(10_003), true),
+        case("a time-out of zero", |run| {
+            let topic = run.topic(2)?;
+            let mut request = request(
+                json!([{ "Name": topic, "Count": 3, "Assignments": null }, { "Name": "nowhere", "Count": 3, "Assignments": null }]),
+                false,
+            );
+            request["TimeoutMs"] = json!(0);
+            run.ask(request).map(drop)
+        }),
+        case("a time-out of zero for a good one, and a topic twice", |run| {
+            let (good, twice) = (run.topic(2)?, run.topic(2)?);
+            let of = |topic: &str| json!({ "Name": topic, "Count": 3, "Assignments": null });
+            let mut request = request(json!([of(&twice), of(&good), of(&twice)]), false);
+            request["TimeoutMs"] = json!(0);
+            run.ask(request).map(drop)
+        }),
+        case("a time-out below zero, and a topic twice", |run| {
+            let topic = run.topic(2)?;
+            let of_topic = json!({ "Name": topic, "Count": 3, "Assignments": null });
+            let mut request = request(json!([of_topic, of_topic]), true);
+            request["TimeoutMs"] = json!(-1);
+            run.ask(request).map(drop)
+        }),
         grows(
             "an assignment",
             json!({ "Count": 4, "Assignments": [{ "BrokerIds": [1] }, { "BrokerIds": [1] }] }),

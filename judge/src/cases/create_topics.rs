@@ -292,6 +292,31 @@ pub(super) fn cases() -> Vec<Case> {
                 .map(drop)
             }),
             case("no topics", |run| run.ask(request(&[], false)).map(drop)),
+            case("a time-out of zero for a good one, and a name twice", |run| {
+                let (good, twice) = (run.name("made"), run.name("made"));
+                let mut request = request(
+                    &[
+                        with_name(&good, &plain(1)),
+                        with_name(&twice, &plain(1)),
+                        with_name(&twice, &plain(1)),
+                    ],
+                    false,
+                );
+                request["timeoutMs"] = json!(0);
+                run.ask(request).map(drop)
+            }),
+            case("a time-out of zero, and too many partitions", |run| {
+                let topic = run.name("made");
+                let mut request = request(&[with_name(&topic, &plain(20_000))], false);
+                request["timeoutMs"] = json!(0);
+                run.ask(request).map(drop)
+            }),
+            case("a time-out below zero", |run| {
+                let topic = run.name("made");
+                let mut request = request(&[with_name(&topic, &plain(1))], false);
+                request["timeoutMs"] = json!(-1);
+                run.ask(request).map(drop)
+            }),
             case("a time-out of zero", |run| {
                 let topic = run.name("made");
                 let mut request = request(&[with_name(&topic, &plain(0))], true);

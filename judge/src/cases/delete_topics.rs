@@ -53,6 +53,26 @@ pub(super) fn cases() -> Vec<Case> {
         }),
         case("a bad name", |run| run.ask(named(run.version(), &["a b"])).map(drop)),
         case("an empty name", |run| run.ask(named(run.version(), &[""])).map(drop)),
+        case("a time-out of zero", |run| {
+            let topic = run.topic(1)?;
+            let mut request = named(run.version(), &[&topic, "nowhere"]);
+            request["TimeoutMs"] = json!(0);
+            run.ask(request).map(drop)
+        }),
+        case("a time-out of zero, a name twice, and an id", |run| {
+            let (good, twice) = (run.topic(1)?, run.topic(1)?);
+            let mut request = states(
+                json!([{ "Name": twice }, { "Name": twice }, { "Name": null }, { "TopicId": format!("id:{good}") }]),
+            );
+            request["TimeoutMs"] = json!(0);
+            run.ask(request).map(drop)
+        }),
+        case("a time-out below zero, and a topic twice", |run| {
+            let topic = run.topic(1)?;
+            let mut request = named(run.version(), &[&topic, &topic]);
+            request["TimeoutMs"] = json!(-1);
+            run.ask(request).map(drop)
+        }),
         case("no topics", |run| run.ask(named(run.version(), &[])).map(drop)),
         case("a topic twice", |run| {
             let topic = run.topic(1)?;

@@ -121,6 +121,12 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         describes("loggers", all(8, "1"), json!({})),
         describes("client metrics", all(16, "m"), json!({})),
+        describes("client metrics without a name", all(16, ""), json!({})),
+        describes(
+            "some properties of client metrics",
+            resource(16, "m", json!(["match"])),
+            documented(),
+        ),
         describes("a group", all(32, "g"), synonyms()),
         describes("a group with documentation", all(32, "g"), documented()),
         describes("a group without a name", all(32, ""), synonyms()),

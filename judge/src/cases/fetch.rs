@@ -134,6 +134,29 @@ fn offsets() -> Vec<Case> {
 fn limits() -> Vec<Case> {
     vec![
         reads("a limit within the second batch", of(&[(0, 0, 150)])),
+        reads("a limit a byte beyond the first batch", of(&[(1, 0, 1), (0, 0, 110)])),
+        reads("a limit within the last batch", of(&[(0, 24, 200)])),
+        reads("a limit from within a batch", of(&[(0, 4, 150)])),
+        reads(
+            "limits within batches of two partitions",
+            of(&[(0, 0, 150), (1, 0, 50)]),
+        ),
+        reads(
+            "a limit below the first batch of the second partition",
+            of(&[(0, 0, 150), (0, 3, 90)]),
+        ),
+        reads(
+            "a limit in all within the third batch of the first partition",
+            but(of(&[(0, 0, 1_000), (1, 0, 1_000)]), json!({ "MaxBytes": 300 })),
+        ),
+        reads(
+            "a limit in all within the batch of the second partition",
+            but(of(&[(0, 0, 150), (1, 0, 1_000)]), json!({ "MaxBytes": 290 })),
+        ),
+        reads(
+            "a limit in all within the second batch of the second partition",
+            but(of(&[(1, 0, 1_000), (0, 0, 1_000)]), json!({ "MaxBytes": 350 })),
+        ),
         reads("a limit within the first batch", of(&[(0, 0, 10)])),
         reads("a limit of zero", of(&[(0, 0, 0)])),
         reads("a limit below zero", of(&[(0, 0, -1)])),

@@ -199,6 +199,81 @@ fn brokers() -> Vec<Case> {
             &[("listeners", SET, Some("PLAINTEXT://127.0.0.1:1"))],
         ),
         of(
+            "a security property of the broker",
+            BROKERS,
+            "1",
+            &[("ssl.keystore.type", SET, Some("JKS"))],
+        ),
+        of(
+            "a security property of one broker for all",
+            BROKERS,
+            "",
+            &[("ssl.key.password", SET, Some("secret"))],
+        ),
+        of(
+            "many threads at once",
+            BROKERS,
+            "1",
+            &[("num.recovery.threads.per.data.dir", SET, Some("100"))],
+        ),
+        of("no threads", BROKERS, "1", &[("num.io.threads", SET, Some("0"))]),
+        of(
+            "a retention of nothing",
+            BROKERS,
+            "1",
+            &[("log.retention.ms", SET, Some("0"))],
+        ),
+        of(
+            "replicas in sync of one broker",
+            BROKERS,
+            "1",
+            &[("min.insync.replicas", SET, Some("2"))],
+        ),
+        of(
+            "no replicas in sync of all brokers",
+            BROKERS,
+            "",
+            &[("min.insync.replicas", DELETE, None)],
+        ),
+        of(
+            "subtract from what is no list of the broker",
+            BROKERS,
+            "",
+            &[("log.retention.ms", SUBTRACT, Some("1"))],
+        ),
+        of(
+            "append to an unknown property of the broker",
+            BROKERS,
+            "1",
+            &[("no.such.property", APPEND, Some("1"))],
+        ),
+        case("a property of all brokers that nobody knows", |run| {
+            let keys = json!(["no.such.property", "sasl.jaas.config"]);
+            let see = json!({ "Resources": [{ "ResourceType": BROKERS, "ResourceName": "1", "ConfigurationKeys": keys }, { "ResourceType": BROKERS, "ResourceName": "", "ConfigurationKeys": keys }], "IncludeSynonyms": true });
+            run.ask(request(
+                BROKERS,
+                "",
+                &[("no.such.property", SET, Some("secret"))],
+                false,
+            ))?;
+            run.soon("DescribeConfigs", 4, &see)?;
+            run.ask(request(BROKERS, "", &[("no.such.property", DELETE, None)], false))?;
+            run.soon("DescribeConfigs", 4, &see).map(drop)
+        }),
+        case("a password", |run| {
+            let keys = json!(["sasl.jaas.config"]);
+            let see = json!({ "Resources": [{ "ResourceType": BROKERS, "ResourceName": "1", "ConfigurationKeys": keys }], "IncludeSynonyms": true });
+            run.ask(request(
+                BROKERS,
+                "1",
+                &[("sasl.jaas.config", SET, Some("secret"))],
+                false,
+            ))?;
+            run.soon("DescribeConfigs", 4, &see)?;
+            run.ask(request(BROKERS, "1", &[("sasl.jaas.config", DELETE, None)], false))?;
+            run.soon("DescribeConfigs", 4, &see).map(drop)
+        }),
+        of(
             "append to what is no list of the broker",
             BROKERS,
             "1",
@@ -341,6 +416,82 @@ pub(super) fn cases() -> Vec<Case> {
         of("resource 99", 99, "x", &[]),
         of("loggers", 8, "1", &[("kafka", SET, Some("INFO"))]),
         of("client metrics", 16, "m", &[("interval.ms", SET, Some("1000"))]),
+        case("client metrics, until there are none", |run| {
+            let name = run.name("metrics");
+            let see = json!({ "Resources": [{ "ResourceType": 16, "ResourceName": name }], "IncludeSynonyms": true, "IncludeDocumentation": true });
+            for change in [
+                ("interval.ms", SET, Some(" 500 ")),
+                ("metrics", SET, Some("org.a,org.b")),
+                ("match", SET, Some("client_id=a.*, client_source_port=9")),
+                ("interval.ms", DELETE, None),
+                ("metrics", DELETE, None),
+                ("match", DELETE, None),
+            ] {
+                run.ask(request(16, &name, &[change], false))?;
+                run.soon("DescribeConfigs", 4, &see)?;
+            }
+            Ok(())
+        }),
+        of(
+            "client metrics without a name",
+            16,
+            "",
+            &[("interval.ms", SET, Some("1000"))],
+        ),
+        of(
+            "client metrics too often",
+            16,
+            "m",
+            &[("interval.ms", SET, Some("99")), ("match", SET, Some("x"))],
+        ),
+        of(
+            "client metrics too seldom",
+            16,
+            "m",
+            &[("interval.ms", SET, Some("3600001"))],
+        ),
+        of(
+            "client metrics that is no number",
+            16,
+            "m",
+            &[("interval.ms", SET, Some("x"))],
+        ),
+        of(
+            "an unknown property of client metrics",
+            16,
+            "m",
+            &[("interval.ms", SET, Some("9")), ("nope", SET, Some("x"))],
+        ),
+        of(
+            "a match of client metrics without a value",
+            16,
+            "m",
+            &[("match", SET, Some("client_id"))],
+        ),
+        of(
+            "a match of client metrics of nothing known",
+            16,
+            "m",
+            &[("match", SET, Some("client_id=a,other=b"))],
+        ),
+        of(
+            "a match of client metrics that is no expression",
+            16,
+            "m",
+            &[("match", SET, Some("client_id=["))],
+        ),
+        of(
+            "append to a list of client metrics",
+            16,
+            "m",
+            &[("metrics", APPEND, Some("x"))],
+        ),
+        of(
+            "an operation that there is not for client metrics",
+            16,
+            "m",
+            &[("metrics", 9, Some("x"))],
+        ),
         case("no resources", |run| run.ask(json!({ "Resources": [] })).map(drop)),
         case("a resource twice", |run| {
             let topic = run.topic(1)?;

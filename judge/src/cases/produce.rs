@@ -264,6 +264,16 @@ fn batches() -> Vec<Case> {
             with(8, &20_i32.to_be_bytes(), false)
         }),
         records("a length below zero", || with(8, &(-1_i32).to_be_bytes(), false)),
+        records("a length of zero", || with(8, &0_i32.to_be_bytes(), false)),
+        records("a length below what a record of magic 0 has", || {
+            with(8, &13_i32.to_be_bytes(), false)
+        }),
+        records("a length of what a record of magic 0 has", || {
+            with(8, &14_i32.to_be_bytes(), false)
+        }),
+        records("a codec that there is not, of zstd's bit", || {
+            with(21, &5_i16.to_be_bytes(), true)
+        }),
         records("gzip", || compressed(Compression::Gzip)),
         records("snappy", || compressed(Compression::Snappy)),
         records("lz4", || compressed(Compression::Lz4)),

@@ -28,32 +28,6 @@ pub const DELIBERATE: &[Deliberate] = &[
         why: "Transactions are not served: a transactional batch is refused at once, where Apache Kafka first looks for the transaction's coordinator.",
     },
     Deliberate {
-        api: "Produce",
-        case: "a codec that there is not",
-        differences: &[Differs("Responses[*].PartitionResponses[0].LogStartOffset", "-1", "0")],
-        why: "Not yet the same: the text or the log start offset beside the refusal of a batch that is no batch.",
-    },
-    Deliberate {
-        api: "Produce",
-        case: "a length below zero",
-        differences: &[Differs(
-            "Responses[*].PartitionResponses[0].ErrorMessage",
-            "null",
-            r#""Record size -1 is less than the minimum record overhead (14)""#,
-        )],
-        why: "Not yet the same: the text or the log start offset beside the refusal of a batch that is no batch.",
-    },
-    Deliberate {
-        api: "Fetch",
-        case: "a limit within the second batch",
-        differences: &[Differs(
-            "Responses[0].Partitions[0].Records[1]",
-            "null",
-            r#"{"Cut":"*"}"#,
-        )],
-        why: "Whole batches only: Apache Kafka fills the limit up with a part of the next batch, which clients drop.",
-    },
-    Deliberate {
         api: "OffsetCommit",
         case: "a group of which nothing could be committed",
         differences: &[
@@ -112,19 +86,6 @@ pub const DELIBERATE: &[Deliberate] = &[
         why: ANNOUNCED,
     },
     Deliberate {
-        api: "CreateTopics",
-        case: "a time-out of zero",
-        differences: &[
-            Differs("Topics[0].ErrorCode", "37", "7"),
-            Differs(
-                "Topics[0].ErrorMessage",
-                r#""Number of partitions was set to an invalid non-positive value.""#,
-                "null",
-            ),
-        ],
-        why: "A topic is judged and made at once, so that a time-out of zero is never over; Apache Kafka's controller finds that it is.",
-    },
-    Deliberate {
         api: "DescribeConfigs",
         case: "loggers",
         differences: &[
@@ -139,25 +100,6 @@ pub const DELIBERATE: &[Deliberate] = &[
         why: "Loggers have no properties here.",
     },
     Deliberate {
-        api: "DescribeLogDirs",
-        case: "no partitions",
-        differences: &[Differs(
-            r#"Results[0].Topics["on-disk"]"#,
-            r#"{"Name":"on-disk","Partitions":[]}"#,
-            "null",
-        )],
-        why: "Not yet the same: Apache Kafka merges a topic that is named twice and leaves out one without partitions.",
-    },
-    Deliberate {
-        api: "DescribeLogDirs",
-        case: "a topic twice",
-        differences: &[
-            Differs(r#"Results[0].Topics["on-disk"].Partitions[1]"#, "null", "{*}"),
-            Differs(r#"Results[0].Topics["on-disk"]"#, "{*}", "null"),
-        ],
-        why: "Not yet the same: Apache Kafka merges a topic that is named twice and leaves out one without partitions.",
-    },
-    Deliberate {
         api: "DescribeQuorum",
         case: "the controllers",
         differences: &[Differs(
@@ -166,19 +108,6 @@ pub const DELIBERATE: &[Deliberate] = &[
             "*",
         )],
         why: "A data directory has no id of its own.",
-    },
-    Deliberate {
-        api: "CreatePartitions",
-        case: "more than one request may make",
-        differences: &[
-            Differs(r#"Results["*"].ErrorCode"#, "44", "-1"),
-            Differs(
-                r#"Results["*"].ErrorMessage"#,
-                r#""Excessively large number of partitions per request.""#,
-                "null",
-            ),
-        ],
-        why: "Not yet the same: Apache Kafka answers with an unexpected error and no text, here the limit is named.",
     },
     Deliberate {
         api: "IncrementalAlterConfigs",
@@ -325,35 +254,6 @@ pub const DELIBERATE: &[Deliberate] = &[
             ),
         ],
         why: "The features are those of the build: a level is not changed, and those that have no meaning here are not there.",
-    },
-    Deliberate {
-        api: "DescribeTopicPartitions",
-        case: "an empty name",
-        differences: &[
-            Differs("Topics[0].ErrorCode", "17", "-1"),
-            Differs("Topics[0].TopicAuthorizedOperations", "3576", "-2147483648"),
-        ],
-        why: "Not yet the same: Apache Kafka names an invalid cursor or name as an error at each topic, here the connection is closed or the name refused.",
-    },
-    Deliberate {
-        api: "DescribeTopicPartitions",
-        case: "from a topic that is not asked for",
-        differences: &[Differs(
-            "",
-            r#""(the connection is closed)""#,
-            r#"{"NextCursor":null,*{"ErrorCode":42,*}"#,
-        )],
-        why: "Not yet the same: Apache Kafka names an invalid cursor or name as an error at each topic, here the connection is closed or the name refused.",
-    },
-    Deliberate {
-        api: "DescribeTopicPartitions",
-        case: "from below zero",
-        differences: &[Differs(
-            "",
-            r#""(the connection is closed)""#,
-            r#"{"NextCursor":null,*{"ErrorCode":42,*}"#,
-        )],
-        why: "Not yet the same: Apache Kafka names an invalid cursor or name as an error at each topic, here the connection is closed or the name refused.",
     },
     Deliberate {
         api: "DescribeGroups",

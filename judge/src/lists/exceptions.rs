@@ -3,8 +3,6 @@
 /// One kind of exception, named where a scenario makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exception {
-    /// A part of a batch at the end of what is fetched is dropped.
-    CutBatch,
     /// Offsets that cannot be committed are only tried on a group that has some.
     RefusedFirstCommit,
     /// A topic that there is not is only asked for in versions that do not make it.
@@ -41,11 +39,6 @@ pub struct Excepted {
 
 /// All of them.
 pub const EXCEPTIONS: &[Excepted] = &[
-    Excepted {
-        what: Exception::CutBatch,
-        reason: "Apache Kafka fills a limit of bytes up with a part of the next batch, which clients drop",
-        shown_by: Some(("Fetch", "a limit within the second batch")),
-    },
     Excepted {
         what: Exception::RefusedFirstCommit,
         reason: "Apache Kafka keeps an empty group in memory where nothing could be committed",

@@ -17,17 +17,18 @@ use crate::{
     wire::batch::BatchHeader,
 };
 
-/// Where to look for an offset, and where a read from there may end.
+/// Where to look for an offset.
 struct Guess {
     start: IndexEntry,
     /// A place between batches, at most so far from the start as was asked.
-    cut: u64,
+    between: u64,
 }
 
 impl Segment {
-    /// The batches from the one that contains `offset`, or the next after it, up to `end` (a place between batches) and
-    /// `max_bytes`. `None` where there is none before `end`; an empty chunk where the first is larger than `max_bytes`
-    /// and not `at_least_one`.
+    /// The batches from the one that contains `offset`, or the next after it, up to `end` (a place between batches) or to
+    /// `max_bytes`, where the last of several is cut off, as Apache Kafka does: clients skip what is not whole. `None` where
+    /// there is none before `end`. A first batch that is larger than `max_bytes` is whole where there must be
+    /// `at_least_one`, else the chunk is empty.
     pub(in crate::log) fn chunk(
         &self,
         dir: &LogDir,
@@ -49,17 +50,14 @@ impl Segment {
             return Ok(None);
         }
         let limit = start.saturating_add(max_bytes as u64);
-        let mut cut = if limit >= end { end } else { guess.cut.min(end) };
-        if cut <= start {
-            cut = start;
-            let mut first = true;
-            self.find(&file, start, end, |header| {
-                let size = header.size_in_bytes() as u64;
-                let fits = cut + size <= limit || (first && at_least_one);
-                first = false;
-                cut += if fits { size } else { 0 };
-                !fits
-            })?;
+        let mut cut = limit.min(end);
+        // Where the index knows of a place between batches before the limit, the first one fits.
+        if limit < end && guess.between <= start {
+            let first = self.find(&file, start, end, |_| true)?;
+            let first_end = first.map_or(end, |(header, position)| position + header.size_in_bytes() as u64);
+            if limit < first_end {
+                cut = if at_least_one { first_end } else { start };
+            }
         }
         let len = usize::try_from(cut - start).unwrap_or(usize::MAX);
         Ok(Some(FileChunk {
@@ -149,7 +147,7 @@ impl Segment {
             let limit = u64::from(start.position).saturating_add(max_bytes as u64);
             Guess {
                 start,
-                cut: u64::from(index::by_position(entries, limit).position),
+                between: u64::from(index::by_position(entries, limit).position),
             }
         };
         let recent = match &self.state.read().entries {
@@ -170,7 +168,7 @@ impl Segment {
             _ => {
                 return Ok(Guess {
                     start: IndexEntry::START,
-                    cut: 0,
+                    between: 0,
                 });
             }
         };
