@@ -5,14 +5,18 @@
 //! of the swap, appends and reads go on as if nothing happened; retention may take segments away, and then their group is
 //! left as it is. Each new segment keeps the offsets of those it replaces: its last batch stays, if need be without records.
 
+mod output;
+
 use std::sync::{Arc, atomic::Ordering};
+
+use output::Output;
 
 use super::{
     LogConfig,
     append::read_marker,
     cleaning::{Circumstances, Cleanable, Fate, Transactions, dirty_range, judge},
     dir::{DELETED_FILE, log_error},
-    disk::{LogFile, Open},
+    disk::LogFile,
     error::LogError,
     keys::KeyOffsets,
     pace::Pace,
@@ -30,9 +34,6 @@ use crate::{
         record::Records,
     },
 };
-
-/// How much of the new file is written at a time, at least.
-const WRITE_BYTES: usize = 1024 * 1024;
 
 /// What a pass did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -415,64 +416,6 @@ impl Pass<'_> {
             delete_retention_ms: self.job.config.delete_retention_ms,
             decompressed_bytes_max: self.job.config.decompressed_bytes_max,
         }
-    }
-}
-
-impl Inner {
-    /// An empty segment in the place of one that is to be replaced, as old as that one.
-    fn new_segment_made(&self, old: &Segment) -> Segment {
-        self.new_segment(old.base_offset, old.created_ms)
-    }
-}
-
-/// A new segment's file while it is written.
-struct Output {
-    file: Arc<LogFile>,
-    segment: Segment,
-    buffer: Vec<u8>,
-    written: u64,
-}
-
-impl Output {
-    fn create(log: &Inner, draft: &std::path::Path, segment: Segment) -> Result<Self, LogError> {
-        let file = log
-            .dir
-            .open_file(draft, Open::Create)
-            .map_err(log_error("creating", draft))?;
-        Ok(Self {
-            file,
-            segment,
-            buffer: Vec::new(),
-            written: 0,
-        })
-    }
-
-    fn push(&mut self, header: &BatchHeader, bytes: &[u8], job: &Job<'_>) -> Result<(), String> {
-        self.segment.push(header, job.config.index_interval_bytes);
-        // Whether it is to stop is asked before each batch that is read.
-        job.pace.spend(bytes.len());
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= WRITE_BYTES {
-            self.write().map_err(|error| error.to_string())
-        } else {
-            Ok(())
-        }
-    }
-
-    fn write(&mut self) -> std::io::Result<()> {
-        self.file.write_at(&self.buffer, &[], self.written)?;
-        self.written += self.buffer.len() as u64;
-        self.buffer.clear();
-        Ok(())
-    }
-
-    /// Syncs what was written. The segment opens its file by its own path when that is in place.
-    fn finish(mut self) -> Result<Segment, LogError> {
-        let path = self.segment.path().to_path_buf();
-        self.write()
-            .and_then(|()| self.file.sync_data())
-            .map_err(log_error("writing", &path))?;
-        Ok(self.segment)
     }
 }
 

@@ -277,8 +277,8 @@ impl PartitionLog {
         self.inner.writer.lock().producers.must_confirm(batch, now_ms)
     }
 
-    /// The stored batches from the one that contains `offset`, at most `max_bytes` of them, all from one segment; where
-    /// `at_least_one_batch`, the first one however large it is.
+    /// The stored batches from the one that contains `offset`, at most `max_bytes` of them, all from one segment. The last of
+    /// several may be cut off; the first is whole, and where `at_least_one_batch`, there however large it is.
     ///
     /// # Errors
     /// See [`ReadError`].

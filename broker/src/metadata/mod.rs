@@ -25,5 +25,6 @@ pub mod store;
 pub(crate) mod topics;
 pub mod transactions;
 
+mod data_directory;
 mod flushes;
 mod memory;

@@ -12,26 +12,24 @@
 
 use std::{
     fmt,
-    fs::{File, TryLockError},
-    io::{self, Write},
+    fs::File,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
+pub use super::data_directory::FORMAT_VERSION;
 use super::{
+    data_directory::{check_format, io_error, lock_directory},
     flushes::{Flushes, Turn},
     memory::{Change, Database},
 };
 
-/// The layout of a data directory that this build writes, and the newest that it reads.
-pub const FORMAT_VERSION: u32 = 1;
 /// How long sled may keep an unflushed write in its own memory, in milliseconds.
 pub const FLUSH_INTERVAL_MS: u64 = 500;
 /// Bound of sled's page cache, in bytes.
 const CACHE_BYTES_MAX: u64 = 8 * 1024 * 1024;
-const FORMAT_FILE: &str = "tickertape.format";
-const LOCK_FILE: &str = ".lock";
 const SLED_DIRECTORY: &str = "metadata.sled";
 /// A database that was just dropped in this process releases its files from a thread of its own.
 const REOPEN_ATTEMPTS: u32 = 200;
@@ -380,55 +378,6 @@ impl Batch {
     }
 }
 
-fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
-    let path = path.to_owned();
-    move |source| StoreError::Io { action, path, source }
-}
-
-/// Takes the directory for this process until the returned file is closed.
-fn lock_directory(dir: &Path) -> Result<File, StoreError> {
-    let path = dir.join(LOCK_FILE);
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(io_error("opening", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
-            directory: dir.to_owned(),
-        }),
-        Err(TryLockError::Error(error)) => Err(io_error("locking", &path)(error)),
-    }
-}
-
-/// Reads the format, or writes it where there is none yet.
-fn check_format(dir: &Path) -> Result<(), StoreError> {
-    let path = dir.join(FORMAT_FILE);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => match text.trim().parse::<u32>() {
-            Ok(found) if found > FORMAT_VERSION => Err(StoreError::NewerFormat {
-                directory: dir.to_owned(),
-                found,
-            }),
-            Ok(_) => Ok(()),
-            Err(_) => Err(StoreError::UnknownFormat {
-                directory: dir.to_owned(),
-                file: path,
-            }),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // Under another name first, so that a crash leaves either no format or a whole one.
-            let draft = dir.join(format!("{FORMAT_FILE}.new"));
-            let mut file = File::create(&draft).map_err(io_error("creating", &draft))?;
-            writeln!(file, "{FORMAT_VERSION}").map_err(io_error("writing", &draft))?;
-            std::fs::rename(&draft, &path).map_err(io_error("renaming", &draft))
-        }
-        Err(error) => Err(io_error("reading", &path)(error)),
-    }
-}
-
 fn open_sled(path: &Path) -> Result<sled::Db, StoreError> {
     let config = sled::Config::new()
         .path(path)
@@ -451,26 +400,6 @@ fn open_sled(path: &Path) -> Result<sled::Db, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_second_opening_is_refused_and_names_the_directory() {
-        let dir = tempfile::tempdir().unwrap();
-        let first = Store::open(dir.path()).unwrap();
-        let refusal = Store::open(dir.path()).unwrap_err();
-        assert!(matches!(refusal, StoreError::InUse { .. }), "{refusal}");
-        assert!(refusal.to_string().contains(&dir.path().display().to_string()));
-        drop(first);
-        Store::open(dir.path()).unwrap();
-    }
-
-    #[test]
-    fn a_newer_format_is_refused_and_left_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join(FORMAT_FILE), "2\n").unwrap();
-        let refusal = Store::open(dir.path()).unwrap_err();
-        assert!(matches!(refusal, StoreError::NewerFormat { found: 2, .. }), "{refusal}");
-        assert!(!dir.path().join(SLED_DIRECTORY).exists());
-    }
 
     #[tokio::test]
     async fn both_backends_agree() {

@@ -2,11 +2,14 @@
 
 mod basics;
 mod compaction;
+mod durability;
 mod model;
 mod recovery;
+mod segments;
 
 use std::{path::Path, sync::Arc};
 
+use kafka_protocol::error::ResponseError;
 use uuid::Uuid;
 
 use super::{
@@ -95,6 +98,10 @@ pub(super) fn append(log: &PartitionLog, bytes: &[u8]) -> Result<Appended, Appen
     log.append(bytes, Origin::Confirmed, 0, NOW)
 }
 
+pub(super) fn code(error: &AppendError) -> ResponseError {
+    error.response_error()
+}
+
 pub(super) fn append_values(log: &PartitionLog, values: &[&str]) -> i64 {
     append(log, &batch(NOW, values)).unwrap().base_offset
 }
@@ -106,10 +113,10 @@ pub(super) fn records(log: &PartitionLog, from: i64, max_bytes: usize, isolation
     loop {
         let read = log.read(offset, max_bytes, true, isolation).unwrap();
         let Some(chunk) = read.chunk else { return found };
-        let bytes = chunk.read().unwrap();
-        let mut batches = Batches::new(&bytes);
-        for batch in &mut batches {
-            let batch = batch.unwrap();
+        let (bytes, before) = (chunk.read().unwrap(), offset);
+        for batch in Batches::new(&bytes) {
+            // The last one may be cut off, as clients know it.
+            let Ok(batch) = batch else { break };
             batch.validate_crc().unwrap();
             let plain = batch.decompressed(1 << 30).unwrap();
             for record in Records::new(&batch.header, &plain) {
@@ -121,7 +128,7 @@ pub(super) fn records(log: &PartitionLog, from: i64, max_bytes: usize, isolation
             }
             offset = offset.max(batch.header.next_offset());
         }
-        assert_eq!(batches.position(), bytes.len(), "a chunk holds whole batches");
+        assert!(offset > before, "a chunk holds at least one whole batch");
     }
 }
 
