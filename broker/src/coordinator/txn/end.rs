@@ -129,7 +129,9 @@ fn told(now: &Transaction, caller: Caller) -> Result<Told, TxnError> {
     }
     let is_complete = matches!(now.state, State::CompleteCommit | State::CompleteAbort);
     let after_end = caller.producer_epoch.checked_add(1) == Some(now.producer_epoch);
-    if is_complete && (after_end || after_rotation) {
+    // Apache Kafka does not look at the last epoch, and so takes a fenced producer of version 2 for its successor of version 1.
+    let same_producer = now.last_producer_epoch == caller.producer_epoch;
+    if is_complete && same_producer && (after_end || after_rotation) {
         Ok(Told::Retry)
     } else if now.producer_epoch == caller.producer_epoch {
         Ok(Told::Current)
