@@ -7,6 +7,7 @@
 //! Exit codes: 0 done; 1 something failed (a store stayed away, rows are missing); 2 the user asked for something that
 //! cannot be (an unknown option, file, column, topic or bucket), with the nearest name that exists.
 
+mod chaos;
 mod cmd;
 mod demo;
 mod lake_access;

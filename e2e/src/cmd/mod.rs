@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod broker;
 pub(crate) mod cat;
+pub(crate) mod chaos;
 pub(crate) mod consume;
 pub(crate) mod crawl;
 pub(crate) mod demo;
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) enum Command {
     Demo(demo::DemoOptions),
     Bench(bench::BenchOptions),
+    Chaos(chaos::Options),
     Consume(consume::Options),
     Broker(broker::Options),
     #[command(subcommand)]
@@ -41,6 +43,7 @@ impl Command {
     /// Runs the subcommand until it is done or `shutdown` is cancelled.
     pub(crate) async fn run(self, shutdown: CancellationToken) -> anyhow::Result<ExitCode> {
         match self {
+            Command::Chaos(options) => chaos::run(options, shutdown).await,
             Command::Bench(options) => bench::run(options, shutdown).await,
             Command::Topic(command) => topic::run(command, shutdown).await,
             Command::Log(command) => log::run(command, shutdown).await,

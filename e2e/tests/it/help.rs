@@ -5,7 +5,7 @@ use crate::support::ok;
 #[test]
 fn every_command_shows_a_worked_example() {
     let commands = [
-        "demo", "broker", "produce", "consume", "cat", "s3", "crawl", "sql", "verify", "bench",
+        "demo", "broker", "produce", "consume", "cat", "s3", "crawl", "sql", "verify", "bench", "chaos",
     ];
     let of_topics = ["create", "list", "describe", "delete"];
     let all = commands
@@ -29,7 +29,7 @@ fn every_command_shows_a_worked_example() {
 fn the_binary_lists_its_commands() {
     let help = ok(&["--help"]);
     for command in [
-        "demo", "broker", "topic", "produce", "consume", "cat", "s3", "crawl", "sql", "verify", "bench",
+        "demo", "broker", "topic", "produce", "consume", "cat", "s3", "crawl", "sql", "verify", "bench", "chaos",
     ] {
         let line = help
             .lines()
