@@ -3,7 +3,7 @@
 //! # Promises
 //! - A file comes into `blobs/` whole: it is written under `tmp/` and renamed when it is complete.
 //! - A file in `blobs/` that no record of the index names is an orphan of a process that was killed;
-//!   [`Blobs::sweep`] removes such files, and everything under `tmp/`, when the next one starts.
+//!   [`Blobs::sweep`] removes such files while the next one serves. Everything under `tmp/` goes before it does.
 //! - A file that is being read is not removed before the last reader let go of it ([`Pin`]).
 
 use std::collections::{HashMap, HashSet};
@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use s3s::StdError;
 use s3s::stream::{ByteStream, RemainingLength};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::records::BlobId;
 
@@ -34,6 +35,8 @@ pub(crate) struct Blobs {
     tmp: PathBuf,
     fsync: bool,
     readers: Mutex<HashMap<BlobId, Readers>>,
+    /// The files begun since the start, while orphans of earlier processes are looked for: none of them is one.
+    begun: Mutex<Option<HashSet<BlobId>>>,
 }
 
 #[derive(Debug, Default)]
@@ -56,7 +59,22 @@ impl Blobs {
             tmp,
             fsync,
             readers: Mutex::default(),
+            begun: Mutex::new(Some(HashSet::new())),
         })
+    }
+
+    /// The name of a file that is about to be written.
+    fn new_id(&self) -> BlobId {
+        let id = BlobId::random();
+        if let Some(begun) = self.begun.lock().as_mut() {
+            begun.insert(id);
+        }
+        id
+    }
+
+    /// No orphans are looked for, or no longer.
+    pub(crate) fn forget_begun(&self) {
+        *self.begun.lock() = None;
     }
 
     fn path(&self, id: BlobId) -> PathBuf {
@@ -66,7 +84,7 @@ impl Blobs {
 
     /// Starts a new file.
     pub(crate) fn create(self: &Arc<Self>) -> io::Result<NewBlob> {
-        let id = BlobId::random();
+        let id = self.new_id();
         let path = self.tmp.join(id.to_string());
         let file = File::options().write(true).create_new(true).open(&path)?;
         Ok(NewBlob {
@@ -80,7 +98,7 @@ impl Blobs {
 
     /// Gives a file's bytes a second name, without copying them where the file system can.
     pub(crate) fn duplicate(&self, id: BlobId) -> io::Result<BlobId> {
-        let copy = BlobId::random();
+        let copy = self.new_id();
         let (from, to) = (self.path(id), self.path(copy));
         if fs::hard_link(&from, &to).is_err() {
             let staged = self.tmp.join(copy.to_string());
@@ -127,26 +145,39 @@ impl Blobs {
     /// A file that stays behind is an orphan for the next start: no error.
     fn remove(&self, files: &[BlobId]) {
         for id in files {
-            if let Err(error) = fs::remove_file(self.path(*id)) {
-                tracing::warn!(%error, blob = %id, "a file of deleted bytes stays until the next start");
+            match fs::remove_file(self.path(*id)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!(%error, blob = %id, "a file of deleted bytes stays until the next start");
+                }
+                _ => {}
             }
         }
     }
 
-    /// Removes what no record names. Only before the first request.
-    pub(crate) fn sweep(&self, referenced: &HashSet<BlobId>) -> io::Result<usize> {
-        let mut removed = self.sweep_tmp()?;
+    /// Removes what no record names, and gives how many files that were; `None` when it was stopped before it was done.
+    /// `referenced` are all files that records named at some moment since the start.
+    pub(crate) fn sweep(&self, referenced: &HashSet<BlobId>, stop: &CancellationToken) -> io::Result<Option<usize>> {
+        let mut removed = 0;
         for folder in fs::read_dir(&self.dir)? {
             for file in fs::read_dir(folder?.path())? {
+                if stop.is_cancelled() {
+                    return Ok(None);
+                }
                 let file = file?;
                 let id = file.file_name().to_str().and_then(BlobId::parse);
-                if id.is_some_and(|id| !referenced.contains(&id)) {
+                if id.is_some_and(|id| !referenced.contains(&id) && !self.is_in_hand(id)) {
                     fs::remove_file(file.path())?;
                     removed += 1;
                 }
             }
         }
-        Ok(removed)
+        Ok(Some(removed))
+    }
+
+    /// Whether this process has begun the file, or removes it by itself when its last reader is done.
+    fn is_in_hand(&self, id: BlobId) -> bool {
+        let begun = self.begun.lock().as_ref().is_none_or(|begun| begun.contains(&id));
+        begun || self.readers.lock().values().any(|readers| readers.doomed.contains(&id))
     }
 
     /// Removes files that were never completed. Only before the first request.
@@ -376,18 +407,32 @@ mod tests {
         let mut new = blobs.create().unwrap();
         new.write(b"half").unwrap();
         drop(new);
-        assert_eq!(blobs.sweep(&HashSet::new()).unwrap(), 0);
+        assert_eq!(blobs.sweep_tmp().unwrap(), 0);
     }
 
     #[test]
-    fn sweep_removes_what_nobody_names() {
+    fn sweep_removes_what_nobody_names_and_no_process_has_in_hand() {
         let dir = tempfile::tempdir().unwrap();
-        let blobs = Arc::new(Blobs::open(dir.path(), false).unwrap());
-        let (kept, orphan) = (blob(&blobs, b"kept"), blob(&blobs, b"orphan"));
+        let before = Arc::new(Blobs::open(dir.path(), false).unwrap());
+        let (kept, orphan, read) = (blob(&before, b"kept"), blob(&before, b"orphan"), blob(&before, b"read"));
         fs::write(dir.path().join("tmp/unfinished"), b"x").unwrap();
-        assert_eq!(blobs.sweep(&HashSet::from([kept])).unwrap(), 2);
+        drop(before);
+        let blobs = Arc::new(Blobs::open(dir.path(), false).unwrap());
+        assert_eq!(blobs.sweep_tmp().unwrap(), 1);
+        // Written and not yet named; and deleted, but still being read.
+        let new = blob(&blobs, b"new");
+        let pin = blobs.pin(read);
+        blobs.release(read, vec![read]);
+        let go_on = CancellationToken::new();
+        assert_eq!(blobs.sweep(&HashSet::from([kept]), &go_on).unwrap(), Some(1));
+        for (id, there) in [(kept, true), (orphan, false), (new, true), (read, true)] {
+            assert_eq!(blobs.open_file(id).is_ok(), there);
+        }
+        drop(pin);
+        assert!(blobs.open_file(read).is_err());
+        go_on.cancel();
+        assert_eq!(blobs.sweep(&HashSet::new(), &go_on).unwrap(), None);
         assert!(blobs.open_file(kept).is_ok());
-        assert!(blobs.open_file(orphan).is_err());
     }
 
     #[test]

@@ -234,7 +234,8 @@ impl Index {
         }
     }
 
-    fn flush(&self) -> Result<(), IndexError> {
+    /// Writes everything to the file.
+    pub(crate) fn flush(&self) -> Result<(), IndexError> {
         let shared = &self.shared;
         if shared.failed.load(Ordering::Acquire) {
             return Err(IndexError::Failed);

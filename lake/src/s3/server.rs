@@ -109,6 +109,12 @@ impl Server {
         };
         let front = Front::new(&backend, Arc::clone(&catalog), &config);
         let stop = CancellationToken::new();
+        let (store, stopped) = (Arc::clone(&backend.store), stop.clone());
+        backend.tasks.spawn_blocking(move || {
+            if let Err(error) = store.sweep(&stopped) {
+                tracing::warn!(%error, "files of an earlier process may be left; the next start looks again");
+            }
+        });
         let accepting = tokio::spawn(accept(listener, front, backend.tasks.clone(), stop.clone()));
         Ok(Handle {
             address,

@@ -23,8 +23,10 @@ use std::io::{Read as _, Write as _};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
+use tokio_util::sync::CancellationToken;
 
 use super::blobs::{Blobs, Extent, Pin};
 use super::condition::WriteCondition;
@@ -62,6 +64,8 @@ pub(crate) struct Store {
     keys: Stripes,
     /// Taken before `keys`.
     uploads: Stripes,
+    /// Whether there may be files of an earlier process that no record names.
+    orphans: AtomicBool,
     _lock: File,
 }
 
@@ -85,18 +89,38 @@ impl Store {
             buckets: RwLock::new(()),
             keys: Stripes::new(),
             uploads: Stripes::new(),
+            orphans: AtomicBool::new(true),
             _lock: lock,
         };
-        let removed = if store.index.begin()? {
-            store.blobs.sweep_tmp()?
-        } else {
-            store.blobs.sweep(&store.referenced()?)?
-        };
-        store.forget_completed(now_ms())?;
-        if removed > 0 {
-            tracing::info!(removed, "removed files that an earlier process left unfinished");
+        store.blobs.sweep_tmp()?;
+        if store.index.begin()? {
+            store.no_orphans();
         }
+        store.forget_completed(now_ms())?;
         Ok(store)
+    }
+
+    /// Removes the files that an earlier process left without a name; nothing to do after a clean stop. Costs a look at every
+    /// record and every file, so it goes on beside requests, until it is done or stopped.
+    pub(crate) fn sweep(&self, stop: &CancellationToken) -> Result<(), StoreError> {
+        if !self.orphans.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let Some(referenced) = self.referenced(stop)? else {
+            return Ok(());
+        };
+        if let Some(removed) = self.blobs.sweep(&referenced, stop)? {
+            self.no_orphans();
+            if removed > 0 {
+                tracing::info!(removed, "removed files that an earlier process left unfinished");
+            }
+        }
+        Ok(())
+    }
+
+    fn no_orphans(&self) {
+        self.orphans.store(false, Ordering::Release);
+        self.blobs.forget_begun();
     }
 
     /// Forgets uploads that were completed long ago.
@@ -111,15 +135,25 @@ impl Store {
         Ok(self.index.apply(batch)?)
     }
 
-    /// Notes a clean stop, so that the next start need not look for orphans.
+    /// Notes a clean stop, so that the next start need not look for orphans; unless this one did not come to its end with it.
     pub(crate) fn close(&self) -> Result<(), StoreError> {
-        Ok(self.index.end()?)
+        match self.orphans.load(Ordering::Acquire) {
+            true => Ok(self.index.flush()?),
+            false => Ok(self.index.end()?),
+        }
     }
 
-    /// Every file that a record names.
-    fn referenced(&self) -> Result<HashSet<BlobId>, StoreError> {
+    /// Every file that a record has named since before the call; `None` when stopped. Files go from parts of uploads to
+    /// objects and never back, so parts are looked at first: whatever moves meanwhile is seen in one place or in the other.
+    fn referenced(&self, stop: &CancellationToken) -> Result<Option<HashSet<BlobId>>, StoreError> {
         let mut found = HashSet::new();
+        for item in self.index.scan(keys::PARTS.to_vec(), Bound::Unbounded) {
+            found.extend(item?.1.decode::<PartRecord>()?.blob);
+        }
         for item in self.index.scan(keys::OBJECTS.to_vec(), Bound::Unbounded) {
+            if stop.is_cancelled() {
+                return Ok(None);
+            }
             if let Content::Blob(id) = item?.1.decode::<ObjectRecord>()?.content {
                 found.insert(id);
             }
@@ -128,10 +162,7 @@ impl Store {
             let segments: Vec<Segment> = item?.1.decode()?;
             found.extend(segments.iter().filter_map(|segment| segment.blob));
         }
-        for item in self.index.scan(keys::PARTS.to_vec(), Bound::Unbounded) {
-            found.extend(item?.1.decode::<PartRecord>()?.blob);
-        }
-        Ok(found)
+        Ok(Some(found))
     }
 
     /// Creates a bucket. An error if there is one.

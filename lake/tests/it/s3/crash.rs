@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use aws_sdk_s3::Client;
 
@@ -168,11 +169,18 @@ async fn no_orphans(dir: &Path) {
         .iter()
         .filter(|object| object.size() > Some(0))
         .count();
-    let folders = std::fs::read_dir(dir.join("blobs")).unwrap();
-    let files: usize = folders
-        .map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count())
-        .sum();
-    assert_eq!(files, with_bytes);
+    let files = || -> usize {
+        let folders = std::fs::read_dir(dir.join("blobs")).unwrap();
+        folders
+            .map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count())
+            .sum()
+    };
+    // They are looked for beside requests.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while files() > with_bytes && Instant::now() < deadline {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(files(), with_bytes);
     assert_eq!(std::fs::read_dir(dir.join("tmp")).unwrap().count(), 0);
 }
 

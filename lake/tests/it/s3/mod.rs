@@ -9,6 +9,7 @@ mod large;
 mod listing;
 mod model;
 mod multipart;
+mod object_store;
 mod objects;
 mod process;
 mod signing;

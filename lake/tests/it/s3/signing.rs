@@ -22,7 +22,7 @@ pub(crate) async fn presigned_put(fixture: &Fixture, key: &str) -> String {
 }
 
 /// Asks without a client library: the status and the body of the answer.
-async fn ask(method: &'static str, url: &str, body: &'static str) -> (u16, String) {
+pub(crate) async fn ask(method: &'static str, url: &str, body: &'static str) -> (u16, String) {
     use std::io::{Read as _, Write as _};
     let uri: http::Uri = url.parse().unwrap();
     let answer = tokio::task::spawn_blocking(move || {
