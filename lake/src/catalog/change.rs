@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use super::{Catalog, CatalogError, Database, Partition, PartitionFilter, SchemaChange, Table, TableFormat, widen};
+use super::{
+    Catalog, CatalogError, Column, Database, Partition, PartitionFilter, SchemaChange, Table, TableFormat, widen,
+};
 
 /// How often a change is tried before [`CatalogError::Concurrent`] goes to the caller. Every failed
 /// round means that another writer succeeded.
@@ -122,9 +124,12 @@ pub async fn register_partitions(
     Ok(added)
 }
 
-/// Gives the table's columns to those of its partitions that pass `filter` and have others, and says how many
+/// Gives the table's columns to those of its partitions that pass `filter` and have fewer or narrower ones, and says how many
 /// had. Athena compares the columns of table and partition by their place for JSON and CSV, and reads a column
 /// that a partition lacks as null; so a table that has grown is whole only with its partitions.
+///
+/// Nothing is lost to others who do the same at once: a partition that knows more than `table` is left as it is, and where
+/// the table has grown meanwhile, its columns of now are given.
 pub async fn align_partitions(
     catalog: &dyn Catalog,
     table: &Table,
@@ -133,10 +138,23 @@ pub async fn align_partitions(
     if table.partition_keys.is_empty() {
         return Ok(0);
     }
+    let mut aligned = 0;
+    for _ in 0..ATTEMPTS_MAX {
+        // Read after whatever was written before, here and above: who widens the table later comes to the partitions later.
+        let now = catalog.table(&table.database, &table.name).await?;
+        match align_once(catalog, now.as_ref().unwrap_or(table), filter).await? {
+            0 => return Ok(aligned),
+            others => aligned += others,
+        }
+    }
+    Ok(aligned)
+}
+
+async fn align_once(catalog: &dyn Catalog, table: &Table, filter: &PartitionFilter) -> Result<usize, CatalogError> {
     let mut others = catalog.partitions(&table.database, &table.name, filter).await?;
     others.retain(|partition| {
         let storage = partition.storage_descriptor.as_ref();
-        storage.is_some_and(|storage| storage.columns != table.columns())
+        storage.is_some_and(|storage| lacks(&storage.columns, table.columns()))
     });
     for partition in &mut others {
         if let Some(storage) = partition.storage_descriptor.as_mut() {
@@ -148,4 +166,10 @@ pub async fn align_partitions(
     }
     let gone = catalog.update_partitions(&table.database, &table.name, &others).await?;
     Ok(others.len() - gone.len().min(others.len()))
+}
+
+/// Whether a partition's columns are others than its table's, and not because the table as it was read is behind.
+fn lacks(of_partition: &[Column], of_table: &[Column]) -> bool {
+    let behind = || widen(of_table, of_partition).1.iter().any(SchemaChange::alters);
+    of_partition != of_table && !behind()
 }

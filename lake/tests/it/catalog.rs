@@ -40,6 +40,7 @@ async fn conforms(catalog: Arc<dyn Catalog>) {
     many_partitions(catalog.as_ref()).await;
     growing(catalog.as_ref()).await;
     partitions_grow(catalog.as_ref()).await;
+    one_that_is_behind(catalog.as_ref()).await;
     growing_at_once(catalog).await;
 }
 
@@ -380,6 +381,9 @@ async fn growing_at_once(catalog: Arc<dyn Catalog>) {
             register_partitions(catalog.as_ref(), &ensured.table, &[own, same])
                 .await
                 .unwrap();
+            align_partitions(catalog.as_ref(), &ensured.table, &PartitionFilter::all())
+                .await
+                .unwrap();
             ensured.created
         })
     });
@@ -396,6 +400,30 @@ async fn growing_at_once(catalog: Arc<dyn Catalog>) {
         .await
         .unwrap();
     assert_eq!(partitions.len(), 17);
+    for partition in partitions {
+        let storage = partition.storage_descriptor.unwrap();
+        assert_eq!(storage.columns, table.columns(), "of {:?}", partition.values);
+    }
+}
+
+/// A sink that has read the table before another has widened it comes to its partitions after that one.
+async fn one_that_is_behind(catalog: &dyn Catalog) {
+    let named = |columns: Vec<Column>| {
+        let keys = vec![Column::new("dt", "string")];
+        TableFormat::Parquet.table("prices", "behind", "s3://bucket/behind", columns, keys)
+    };
+    let (a, b) = (Column::new("a", "int"), Column::new("b", "bigint"));
+    let old = ensure_table(catalog, &named(vec![a.clone()])).await.unwrap().table;
+    let day = (vec!["1".to_owned()], "s3://bucket/behind/dt=1".to_owned());
+    register_partitions(catalog, &old, &[day]).await.unwrap();
+    let wider = named(vec![Column::new("a", "double"), b]);
+    let new = ensure_table(catalog, &wider).await.unwrap().table;
+    let all = PartitionFilter::all();
+    assert_eq!(align_partitions(catalog, &new, &all).await.unwrap(), 1);
+    assert_eq!(align_partitions(catalog, &old, &all).await.unwrap(), 0);
+    let read = catalog.partitions("prices", "behind", &all).await.unwrap();
+    let storage = read[0].storage_descriptor.as_ref().unwrap();
+    assert_eq!(storage.columns, new.columns());
 }
 
 /// Athena can't read a table whose definition lacks `PartitionKeys`, says AWS Glue's API reference: the list is sent empty.
