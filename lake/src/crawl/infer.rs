@@ -67,10 +67,8 @@ pub(super) async fn infer(client: &Client, bucket: &str, object: &Object) -> any
 
 fn format_by_name(key: &str) -> Option<TableFormat> {
     let name = key.to_lowercase();
-    let name = name
-        .strip_suffix(".gz")
-        .or_else(|| name.strip_suffix(".zst"))
-        .unwrap_or(&name);
+    let packed = [".gz", ".zst", ".lz4", ".snappy", ".sz"];
+    let name = packed.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
     match name.rsplit('.').next()? {
         "parquet" | "pq" => Some(TableFormat::Parquet),
         "json" | "jsonl" | "ndjson" => Some(TableFormat::Json),

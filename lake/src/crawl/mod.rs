@@ -8,7 +8,8 @@
 //! - Types widen and never narrow ([`crate::catalog::widen()`]); columns are added, never removed; a
 //!   second crawl of the same objects changes nothing.
 //! - What does not fit (another format, other partition keys, types with nothing in common) is reported
-//!   as a conflict and left alone.
+//!   as a conflict and left alone. So are Parquet objects whose types Athena will not read as the table's
+//!   wider ones; SQL here casts them.
 //! - A partition without objects is taken out of the catalog only if it lies under the crawled prefix.
 //! - Objects are read once: a partition (or a table without any) keeps a digest of its objects' keys and
 //!   ETags in its parameters, and is not read again while that stays the same.
@@ -22,6 +23,7 @@ mod glue_crawler;
 mod infer;
 mod known;
 mod layout;
+mod narrower;
 mod objects;
 mod options;
 mod report;

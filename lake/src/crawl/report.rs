@@ -42,7 +42,8 @@ pub struct TableReport {
     pub created: bool,
     /// Columns that were added or widened.
     pub changes: Vec<String>,
-    /// Types that have nothing in common with the table's, each with the first object that has it.
+    /// Types that have nothing in common with the table's, each with the first object that has it; and Parquet objects that
+    /// are too narrow for Athena by now.
     pub conflicts: Vec<String>,
     /// Objects that were left out, each with the reason.
     pub skipped: Vec<String>,

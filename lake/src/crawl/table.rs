@@ -8,6 +8,7 @@ use futures::stream::{self, StreamExt};
 use super::infer::{self, Inferred};
 use super::known::{self, Known, Values};
 use super::layout::{File, Folder};
+use super::narrower::refused_by_athena;
 use super::options::CrawlSettings;
 use super::report::TableReport;
 use crate::catalog::{Catalog, CatalogError, Column, Partition, SchemaChange, Table, TableFormat, ensure_table, widen};
@@ -79,10 +80,18 @@ pub(super) async fn crawl(
         .collect();
     let added = compare_partitions(&known, &placed, &mut report);
     if settings.dry_run {
-        compare(existing.as_ref(), &table, &mut report);
+        let known = existing.as_ref().map_or(&[][..], |table| table.columns());
+        let (columns, changes) = widen(known, table.columns());
+        compare_objects(format, &columns, &inferred, &changes, &mut report);
+        report.created = existing.is_none();
+        if existing.is_some() {
+            report.changed(changes);
+        }
         return Ok(report);
     }
     let ensured = ensure_table(catalog, &table).await?;
+    let columns = ensured.table.columns();
+    compare_objects(format, columns, &inferred, &ensured.changes, &mut report);
     report.created = ensured.created;
     report.changed(ensured.changes);
     let mut partitions: Vec<Partition> = added
@@ -221,11 +230,22 @@ fn name_mapping(table: &mut Table, own_names: &BTreeMap<String, String>) {
     }
 }
 
-fn compare(existing: Option<&Table>, wanted: &Table, report: &mut TableReport) {
-    report.created = existing.is_none();
-    if let Some(table) = existing {
-        report.changed(widen(table.columns(), wanted.columns()).1);
+/// Says which objects Athena can't read as the table's types.
+fn compare_objects(
+    format: TableFormat,
+    columns: &[Column],
+    inferred: &[Read],
+    changes: &[SchemaChange],
+    report: &mut TableReport,
+) {
+    if format != TableFormat::Parquet {
+        return;
     }
+    let objects = inferred.iter().filter(|read| read.of.format == TableFormat::Parquet);
+    let objects = objects.map(|read| (read.key.as_str(), read.of.columns.as_slice()));
+    let all_read = report.objects_read == report.objects;
+    let before = if all_read { &[] } else { changes };
+    report.conflicts.extend(refused_by_athena(columns, objects, before));
 }
 
 /// What partitions come and go: adds those that have objects, removes those under the folder that have none.

@@ -4,7 +4,7 @@
 //! leaves are listed, and nothing else is. DataFusion plans and runs; everything that touches the
 //! store is here: which objects (`listing`), with what statistics (`footers`), read through which
 //! cache (`cache`, `reader`), and how a file that is older than its table is read as the table's
-//! columns (`adapter`, `text`).
+//! columns (`adapter`, `text`, `unpack`).
 //!
 //! Promises:
 //! - A query sees every object that was there, in a registered partition, when it began. Caches hold
@@ -31,10 +31,11 @@ mod reader;
 mod show;
 mod table;
 mod text;
+mod unpack;
 
 pub use answer::{Answer, Cost, Interrupted, QueryEngine};
 pub use connection::S3Connection;
 pub use engine::{Engine, QueryOutput};
 pub use options::{CatalogOptions, EngineKind, SqlOptions};
 pub use output::OutputFormat;
-pub(crate) use text::plain;
+pub(crate) use unpack::plain;

@@ -1,4 +1,4 @@
-//! JSON lines and CSV, plain, gzip or zstd, as a source of DataFusion: rows go straight into the table's
+//! JSON lines and CSV, plain or packed ([`super::unpack`]), as a source of DataFusion: rows go straight into the table's
 //! types.
 //!
 //! A JSON number under a `string` column is taken as its text, an integer under `double` as a double:
@@ -6,13 +6,12 @@
 //! by position, as Athena does. What can't be read as the column's type is an error that names the file.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Cursor};
+use std::io::BufRead;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
-use bytes::Bytes;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener, FileScanConfig, FileSource};
@@ -22,17 +21,15 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use flate2::read::MultiGzDecoder;
 use futures::future::FutureExt;
 use futures::stream::{self, StreamExt};
 use object_store::ObjectStore;
 
 use super::reader::Objects;
+use super::unpack::plain;
 use crate::catalog::CsvDialect;
 
 const BATCH_ROWS_DEFAULT: usize = 8192;
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Which text it is.
 #[derive(Debug, Clone)]
@@ -205,18 +202,4 @@ impl TextOpener {
 
 fn at(place: &str, error: ArrowError) -> DataFusionError {
     DataFusionError::External(format!("{place}: {error}").into())
-}
-
-/// The text of an object, unpacked where it starts as gzip or zstd does.
-pub(crate) fn plain(body: Bytes) -> Box<dyn BufRead + Send> {
-    let packed = Cursor::new(body.clone());
-    if body.starts_with(&GZIP_MAGIC) {
-        return Box::new(BufReader::with_capacity(64 << 10, MultiGzDecoder::new(packed)));
-    }
-    if body.starts_with(&ZSTD_MAGIC)
-        && let Ok(text) = zstd::stream::read::Decoder::with_buffer(packed)
-    {
-        return Box::new(BufReader::with_capacity(64 << 10, text));
-    }
-    Box::new(Cursor::new(body))
 }

@@ -1,5 +1,6 @@
 //! The crawler over a lake in the embedded server, into its catalog by Glue's protocol.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
@@ -220,6 +221,39 @@ async fn types_widen_partitions_come_and_go_and_conflicts_are_left_alone() {
     assert!(report.to_string().contains("the catalog was up to date"));
 }
 
+/// SQL here reads them all; Athena would not, and the report says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn parquet_that_is_too_narrow_for_athena_is_reported() {
+    let lake = Lake::start().await;
+    let of = |column: ArrayRef| parquet(&RecordBatch::try_from_iter([("n", column)]).unwrap());
+    lake.put("t/dt=1/a.parquet", of(Arc::new(Int32Array::from(vec![1]))))
+        .await;
+    lake.crawl("t", false).await;
+    lake.put("t/dt=2/b.parquet", of(Arc::new(Int64Array::from(vec![2]))))
+        .await;
+    let report = lake.crawl("t", false).await;
+    assert_eq!(
+        table(&report, "t").conflicts,
+        [""; 0],
+        "integers are read as wider ones"
+    );
+    lake.put("t/dt=2/c.parquet", of(Arc::new(Float64Array::from(vec![0.5]))))
+        .await;
+    let dry = lake.crawl("t", true).await;
+    let report = lake.crawl("t", false).await;
+    assert_eq!(table(&report, "t").changes, ["widened column n from bigint to double"]);
+    let said = &table(&report, "t").conflicts;
+    assert_eq!(&table(&dry, "t").conflicts, said);
+    assert_eq!(
+        *said,
+        [
+            "column n is bigint in t/dt=2/b.parquet and double in the table: Athena refuses them",
+            "column n is bigint in objects that were crawled before and double in the table: Athena refuses them",
+        ]
+    );
+    assert_eq!(lake.sql("select sum(n) from t").await, "3.5");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_a_sink_registered_is_left_as_it_is() {
     let lake = Lake::start().await;
@@ -259,16 +293,31 @@ async fn a_bucket_that_does_not_exist_is_the_users_to_mend() {
     assert_eq!(empty.tables, []);
 }
 
-/// Parquet in each codec that its writers use, JSON and CSV plain, gzip and zstd, by name and without one.
+/// Parquet in each codec that its writers use, JSON and CSV plain and packed, by name and without one.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_compression_is_crawled_and_read() {
     let lake = Lake::start().await;
     let zstd = |text: &str| zstd::encode_all(text.as_bytes(), 1).unwrap();
+    let lz4 = |text: &str| {
+        let mut writer = lz4_flex::frame::FrameEncoder::new(Vec::new());
+        writer.write_all(text.as_bytes()).unwrap();
+        writer.finish().unwrap()
+    };
+    // One block of one chunk, as Hadoop writes what is short.
+    let snappy = |text: &str| {
+        let packed = snap::raw::Encoder::new().compress_vec(text.as_bytes()).unwrap();
+        let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap().to_be_bytes();
+        [&length(text.as_bytes())[..], &length(&packed), &packed].concat()
+    };
     let (json, csv) = ("{\"n\":1}\n{\"n\":2}\n", "n,s\n1,a\n2,b\n");
     lake.put("c/json/a.jsonl", json).await;
     lake.put("c/json/b.json.gz", gzip(json)).await;
     lake.put("c/json/c.jsonl.zst", zstd(json)).await;
     lake.put("c/json/d", zstd(json)).await;
+    lake.put("c/json/e.json.lz4", lz4(json)).await;
+    lake.put("c/json/f.json.snappy", snappy(json)).await;
+    lake.put("c/csv/d.csv.lz4", lz4(csv)).await;
+    lake.put("c/csv/e.csv.snappy", snappy(csv)).await;
     lake.put("c/csv/a.csv", csv).await;
     lake.put("c/csv/b.csv.gz", gzip(csv)).await;
     lake.put("c/csv/c.csv.zst", zstd(csv)).await;
@@ -288,7 +337,7 @@ async fn every_compression_is_crawled_and_read() {
     }
     let report = lake.crawl("c", false).await;
     assert!(report.tables.iter().all(|table| table.skipped.is_empty()), "{report}");
-    for (table, objects) in [("csv", 3), ("json", 4), ("parquet", 4)] {
+    for (table, objects) in [("csv", 5), ("json", 6), ("parquet", 4)] {
         let sums = lake.sql(&format!("select count(*), sum(n) from \"{table}\"")).await;
         assert_eq!(sums, format!("{},{}", objects * 2, objects * 3), "{table}: {report}");
     }
