@@ -163,3 +163,69 @@ def test_the_catalog(s3, bucket):
     glue.delete_table(DatabaseName=database, Name="ticks")
     glue.delete_database(Name=database)
     assert refusal(client(s3, "glue", aws_secret_access_key="wrong").get_databases) == "InvalidSignatureException"
+
+
+def test_refusals_have_amazons_codes(store, bucket):
+    nowhere = f"no-{bucket}"
+    store.put_object(Bucket=bucket, Key="k", Body=b"body")
+    of = {"Bucket": bucket, "Key": "k"}
+    assert refusal(store.put_object, Bucket=nowhere, Key="k", Body=b"") == "NoSuchBucket"
+    assert refusal(store.get_object, Bucket=nowhere, Key="k") == "NoSuchBucket"
+    assert refusal(store.delete_object, Bucket=nowhere, Key="k") == "NoSuchBucket"
+    assert refusal(store.list_objects, Bucket=nowhere) == "NoSuchBucket"
+    assert refusal(store.list_objects_v2, Bucket=nowhere) == "NoSuchBucket"
+    assert refusal(store.create_multipart_upload, Bucket=nowhere, Key="k") == "NoSuchBucket"
+    assert refusal(store.delete_bucket, Bucket=nowhere) == "NoSuchBucket"
+    assert refusal(store.head_bucket, Bucket=nowhere) == "404"
+    assert refusal(store.create_bucket, Bucket="Not-A-Name") == "InvalidBucketName"
+    assert refusal(store.list_objects_v2, Bucket=bucket, MaxKeys=-1) == "InvalidArgument"
+    assert refusal(store.list_objects_v2, Bucket=bucket, ContinuationToken="nonsense") == "InvalidArgument"
+    assert refusal(store.copy_object, **of, CopySource=of) == "InvalidRequest"
+    assert refusal(store.copy_object, **of, CopySource={"Bucket": bucket, "Key": "none"}) == "NoSuchKey"
+    assert refusal(store.copy_object, **of, CopySource={"Bucket": nowhere, "Key": "k"}) == "NoSuchBucket"
+    wrong = '"' + "0" * 32 + '"'
+    assert refusal(store.get_object, **of, IfMatch=wrong) == "PreconditionFailed"
+    assert refusal(store.get_object, **of, IfNoneMatch=store.head_object(**of)["ETag"]) == "304"
+    assert refusal(store.put_object, **of, Body=b"", IfNoneMatch="*") == "PreconditionFailed"
+    assert refusal(store.put_object, Bucket=bucket, Key="none", Body=b"", IfMatch=wrong) == "NoSuchKey"
+    assert refusal(store.put_object, **of, Body=b"x", ChecksumSHA256="A" * 43 + "=") == "BadDigest"
+    assert refusal(store.put_object, **of, Body=b"x", Metadata={"m": "v" * 2100}) == "MetadataTooLarge"
+    assert refusal(store.put_object, Bucket=bucket, Key="k" * 1025, Body=b"x") == "KeyTooLongError"
+    many = [{"Key": str(n)} for n in range(1001)]
+    assert refusal(store.delete_objects, Bucket=bucket, Delete={"Objects": many}) == "MalformedXML"
+    assert store.get_object(**of)["Body"].read() == b"body"
+
+
+def test_an_upload_is_refused_where_its_parts_do_not_fit(store, bucket):
+    of = {"Bucket": bucket, "Key": "k"}
+    upload = {**of, "UploadId": store.create_multipart_upload(**of)["UploadId"]}
+    large = store.upload_part(**upload, PartNumber=1, Body=b"x" * (5 << 20))["ETag"]
+    small = store.upload_part(**upload, PartNumber=2, Body=b"y")["ETag"]
+    first, last = {"PartNumber": 1, "ETag": large}, {"PartNumber": 2, "ETag": small}
+
+    def complete(parts, **named):
+        return refusal(store.complete_multipart_upload, **upload, MultipartUpload={"Parts": parts}, **named)
+
+    assert refusal(store.upload_part, **upload, PartNumber=10_001, Body=b"x") == "InvalidArgument"
+    assert refusal(store.upload_part, **{**upload, "UploadId": "none"}, PartNumber=1, Body=b"x") == "NoSuchUpload"
+    assert complete([last, first]) == "InvalidPartOrder"
+    assert complete([first, {**last, "ETag": large}]) == "InvalidPart"
+    assert complete([first, {"PartNumber": 3, "ETag": small}]) == "InvalidPart"
+    assert complete([]) == "MalformedXML"
+    store.put_object(**of, Body=b"there")
+    assert complete([first, last], IfNoneMatch="*") == "PreconditionFailed"
+    assert store.get_object(**of)["Body"].read() == b"there"
+    done = store.complete_multipart_upload(**upload, MultipartUpload={"Parts": [first, last]}, IfMatch=store.head_object(**of)["ETag"])
+    assert store.head_object(**of)["ETag"] == done["ETag"]
+    assert store.get_object(**of, PartNumber=2)["Body"].read() == b"y"
+    assert refusal(store.list_parts, **upload) == "NoSuchUpload"
+
+
+def test_a_batch_of_deletions(store, bucket):
+    for key in ("a", "b/c", "ü"):
+        store.put_object(Bucket=bucket, Key=key, Body=b"x")
+    asked = [{"Key": key} for key in ("a", "never there", "ü")]
+    done = store.delete_objects(Bucket=bucket, Delete={"Objects": asked})
+    assert sorted(found["Key"] for found in done["Deleted"]) == ["a", "never there", "ü"] and "Errors" not in done
+    quiet = store.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "b/c"}], "Quiet": True})
+    assert "Deleted" not in quiet and store.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
