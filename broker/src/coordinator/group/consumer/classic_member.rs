@@ -182,7 +182,8 @@ impl<'a> Join<'a> {
         (is_last && may_be_classic(self.group.members.len(), self.config)).then_some(current)
     }
 
-    /// The group becomes a classic one, which rebalances if the newcomer wants other topics.
+    /// The group becomes a classic one, which rebalances if the newcomer wants other topics. It also does if another member
+    /// is still on its way to its target, where Apache Kafka leaves that member without the rest until the next rebalance.
     fn downgrade(
         &self,
         mut draft: Draft<'_>,
@@ -191,13 +192,14 @@ impl<'a> Join<'a> {
         updated: ConsumerMember,
         owned: &[TopicPartitions],
     ) -> Outcome<Answer<JoinGroupResponse>> {
-        let rebalances = updated.topics != former.topics;
+        let wants_other = updated.topics != former.topics;
         let mut member = Arc::new(updated);
-        if !rebalances {
+        if !wants_other {
             draft.put((*member).clone());
             member = draft.reconcile(&self.member_id, Some(owned));
         }
         let (classic, mut effects) = downgrade(self.group, self.now_ms, std::slice::from_ref(replaced), Some(&member));
+        let rebalances = wants_other || !self.group.is_settled_but_for(replaced);
         let taken_over = classic::take_over(&classic, self.config, self.now_ms, rebalances);
         effects.extend(taken_over.effects);
         Outcome {

@@ -19,6 +19,8 @@ pub(super) struct Draft<'a> {
     pub(super) topics: &'a dyn TopicsView,
     pub(super) group: ConsumerGroup,
     pub(super) effects: Vec<Effect>,
+    /// The group needs a new target, whatever its members want.
+    pub(super) is_unsettled: bool,
     before: ConsumerGroup,
 }
 
@@ -29,6 +31,7 @@ impl<'a> Draft<'a> {
             topics,
             group: group.clone(),
             effects: Vec::new(),
+            is_unsettled: group.epoch == 0,
             before: group.clone(),
         }
     }
@@ -37,6 +40,7 @@ impl<'a> Draft<'a> {
     pub(super) fn begun(group: ConsumerGroup, effects: Vec<Effect>, topics: &'a dyn TopicsView) -> Draft<'a> {
         Draft {
             topics,
+            is_unsettled: group.epoch == 0,
             group,
             effects,
             before: ConsumerGroup::default(),
@@ -66,7 +70,7 @@ impl<'a> Draft<'a> {
     /// Takes a member's changes and those of the topics over; bumps the group epoch where they matter to the target.
     pub(super) fn refresh(&mut self, former: &ConsumerMember, updated: ConsumerMember) -> Result<(), Refusal> {
         let member_id = updated.id.clone();
-        let wants_other = updated.topics != former.topics || updated.regex != former.regex || self.group.epoch == 0;
+        let wants_other = updated.topics != former.topics || updated.regex != former.regex || self.is_unsettled;
         if self
             .group
             .members

@@ -74,7 +74,11 @@ impl<'a> Heartbeat<'a> {
             (None, _) if !joins => return Err(not_found(group, request)),
             (None, Some(classic)) if classic.state != State::Empty => {
                 let (consumer, effects) = upgrade(classic, config, &request.group_id, topics)?;
-                Draft::begun(consumer, effects, topics)
+                let mut draft = Draft::begun(consumer, effects, topics);
+                // The assignment that its leader was about to give is lost. Apache Kafka counts on a newcomer to want
+                // something else than before, which a static member that only changes its protocol does not.
+                draft.is_unsettled |= classic.state != State::Stable;
+                draft
             }
             (None, _) => Draft::begun(ConsumerGroup::default(), Vec::new(), topics),
         };

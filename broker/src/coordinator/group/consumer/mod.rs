@@ -175,6 +175,12 @@ impl ConsumerGroup {
         }
     }
 
+    /// Whether everybody but this member has reached the target of this epoch.
+    fn is_settled_but_for(&self, member_id: &StrBytes) -> bool {
+        let mut others = self.members.values().filter(|member| member.id != *member_id);
+        self.epoch == self.assignment_epoch && others.all(|member| member.is_reconciled_to(self.assignment_epoch))
+    }
+
     /// Whether a member subscribes to the topic.
     pub fn is_subscribed_to(&self, topic: &StrBytes) -> bool {
         self.members

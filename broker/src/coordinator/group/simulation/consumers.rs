@@ -17,16 +17,16 @@ use crate::coordinator::group::consumer::{self, LEAVE_STATIC_EPOCH, TopicMetadat
 
 /// A consumer: what it thinks, and whether it still gives up what it was told to give up.
 #[derive(Clone, Debug)]
-struct Consumer {
-    id: StrBytes,
-    instance_id: Option<StrBytes>,
-    running: bool,
-    epoch: i32,
-    subscription: (Vec<&'static str>, Option<&'static str>),
+pub(super) struct Consumer {
+    pub(super) id: StrBytes,
+    pub(super) instance_id: Option<StrBytes>,
+    pub(super) running: bool,
+    pub(super) epoch: i32,
+    pub(super) subscription: (Vec<&'static str>, Option<&'static str>),
     /// The subscription that was acknowledged last.
     said: (Vec<&'static str>, Option<&'static str>),
     assignor: Option<&'static str>,
-    owned: Assignment,
+    pub(super) owned: Assignment,
     /// It has been told to give partitions up, and has not said yet that it did.
     to_say: bool,
     /// An answer was lost, so the next request says everything again.
@@ -34,7 +34,7 @@ struct Consumer {
 }
 
 impl Consumer {
-    fn new(number: usize, instance_id: Option<&str>) -> Consumer {
+    pub(super) fn new(number: usize, instance_id: Option<&str>) -> Consumer {
         Consumer {
             id: text(&format!("m-{number}")),
             instance_id: instance_id.map(text),
@@ -49,7 +49,7 @@ impl Consumer {
         }
     }
 
-    fn request(&self) -> ConsumerGroupHeartbeatRequest {
+    pub(super) fn request(&self) -> ConsumerGroupHeartbeatRequest {
         let request = ConsumerGroupHeartbeatRequest::default()
             .with_group_id(group_id())
             .with_member_id(self.id.clone())
@@ -82,7 +82,7 @@ impl Consumer {
         }
     }
 
-    fn step(&mut self, world: &mut World) {
+    pub(super) fn step(&mut self, world: &mut World) {
         if !self.running {
             return;
         }
@@ -92,7 +92,7 @@ impl Consumer {
         }
     }
 
-    fn answered(&mut self, response: &ConsumerGroupHeartbeatResponse) {
+    pub(super) fn answered(&mut self, response: &ConsumerGroupHeartbeatResponse) {
         if response.error_code == ResponseError::UnreleasedInstanceId.code() {
             return;
         }
@@ -122,7 +122,7 @@ impl Consumer {
         }
     }
 
-    fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         self.running = false;
         self.epoch = 0;
         self.owned.clear();

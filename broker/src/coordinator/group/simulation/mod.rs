@@ -3,6 +3,7 @@
 
 mod client;
 mod consumers;
+mod mixed;
 mod properties;
 mod scenarios;
 mod world;
