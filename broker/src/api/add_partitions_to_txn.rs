@@ -1,17 +1,20 @@
 //! AddPartitionsToTxn (key 24), versions 0–5: partitions become part of a producer's transaction.
 //!
 //! All of a transaction's partitions are added or none: where one does not exist, the others are `OPERATION_NOT_ATTEMPTED`.
-//! Version 2 knows `PRODUCER_FENCED`. From version 4 on, which Apache Kafka's brokers send each other, there are several
+//! Clients may not name the topics of the coordinators. Version 2 knows `PRODUCER_FENCED`. From version 4 on, which Apache Kafka's brokers send each other, there are several
 //! transactions in one request, and each can be verified instead of added to (KIP-890).
+
+use std::collections::HashMap;
 
 use kafka_protocol::messages::add_partitions_to_txn_request::{AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction};
 use kafka_protocol::messages::add_partitions_to_txn_response::{
     AddPartitionsToTxnPartitionResult, AddPartitionsToTxnResult, AddPartitionsToTxnTopicResult,
 };
-use kafka_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse, TopicName};
+use kafka_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse};
 use kafka_protocol::protocol::StrBytes;
 
 use super::{Disconnect, RequestContext};
+use crate::coordinator::group::offsets::{OFFSETS_PARTITIONS, OFFSETS_TOPIC};
 use crate::coordinator::txn::{Caller, Partitions, TxnError};
 use crate::error::ResponseError;
 
@@ -19,6 +22,9 @@ use crate::error::ResponseError;
 const FENCED_SINCE: i16 = 2;
 /// From this version on there are several transactions.
 const BATCHED_SINCE: i16 = 4;
+
+/// Topics of the coordinators, whose partitions clients do not add.
+const INTERNAL: [&str; 2] = [OFFSETS_TOPIC, "__transaction_state"];
 
 pub(crate) async fn handle(
     ctx: &RequestContext,
@@ -51,21 +57,24 @@ async fn add(
     version: i16,
     transaction: &AddPartitionsToTxnTransaction,
 ) -> Vec<AddPartitionsToTxnTopicResult> {
-    let partitions = partitions(&transaction.topics);
-    let exists = |topic: &StrBytes, index: i32| {
+    let asked = &transaction.topics;
+    let missing = |topic: &str, index: i32| {
+        if version < BATCHED_SINCE && INTERNAL.contains(&topic) {
+            return Some(ResponseError::TopicAuthorizationFailed);
+        }
         let found = ctx.broker.topics.get(topic);
-        found.is_some_and(|topic| topic.partition(index).is_some())
+        let exists = found.is_some_and(|topic| topic.partition(index).is_some())
+            || topic == OFFSETS_TOPIC && (0..OFFSETS_PARTITIONS).contains(&index);
+        (!exists).then_some(ResponseError::UnknownTopicOrPartition)
     };
-    let all_exist = partitions
+    let mut all = asked
         .iter()
-        .all(|(topic, indexes)| indexes.iter().all(|index| exists(topic, *index)));
-    if !all_exist {
-        return answer(&partitions, |topic, index| {
-            if exists(topic, index) {
-                ResponseError::OperationNotAttempted.code()
-            } else {
-                ResponseError::UnknownTopicOrPartition.code()
-            }
+        .flat_map(|topic| topic.partitions.iter().map(move |index| (&topic.name, *index)));
+    if all.any(|(topic, index)| missing(topic, index).is_some()) {
+        return answer(asked, |topic, index| {
+            missing(topic, index)
+                .unwrap_or(ResponseError::OperationNotAttempted)
+                .code()
         });
     }
     let caller = Caller {
@@ -76,24 +85,29 @@ async fn add(
     let code =
         |result: Result<(), TxnError>| result.map_or_else(|error| error.code_for(version >= FENCED_SINCE), |()| 0);
     if id.is_empty() {
-        return answer(&partitions, |_, _| TxnError::InvalidRequest.code());
+        return answer(asked, |_, _| TxnError::InvalidRequest.code());
     }
+    let partitions = partitions(asked);
     if transaction.verify_only {
         return match ctx.broker.txns.verify(id, caller, &partitions) {
             Ok(verified) => {
-                let mut verified = verified.into_iter();
-                answer(&partitions, |_, _| verified.next().map_or(0, code))
+                let places = partitions
+                    .iter()
+                    .flat_map(|(topic, indexes)| indexes.iter().map(move |index| (topic.as_str(), *index)));
+                let codes: HashMap<(&str, i32), i16> = places.zip(verified.into_iter().map(code)).collect();
+                answer(asked, |topic, index| codes.get(&(topic, index)).copied().unwrap_or(0))
             }
-            Err(error) => answer(&partitions, |_, _| error.code()),
+            Err(error) => answer(asked, |_, _| error.code()),
         };
     }
     let code = code(ctx.broker.txns.add(id, caller, &partitions).await);
-    answer(&partitions, |_, _| code)
+    answer(asked, |_, _| code)
 }
 
+/// Each topic of which partitions are named, once.
 fn partitions(topics: &[AddPartitionsToTxnTopic]) -> Partitions {
     let mut partitions = Partitions::new();
-    for topic in topics {
+    for topic in topics.iter().filter(|topic| !topic.partitions.is_empty()) {
         // A copy that does not keep the request's frame alive.
         let name = StrBytes::from_string(topic.name.to_string());
         partitions.entry(name).or_default().extend(&topic.partitions);
@@ -101,17 +115,17 @@ fn partitions(topics: &[AddPartitionsToTxnTopic]) -> Partitions {
     partitions
 }
 
-/// An error code for each partition, asked for in order.
-fn answer(partitions: &Partitions, mut code: impl FnMut(&StrBytes, i32) -> i16) -> Vec<AddPartitionsToTxnTopicResult> {
-    let topics = partitions.iter().map(|(topic, indexes)| {
-        let results = indexes.iter().map(|index| {
+/// An error code for each partition as it was asked for.
+fn answer(topics: &[AddPartitionsToTxnTopic], code: impl Fn(&str, i32) -> i16) -> Vec<AddPartitionsToTxnTopicResult> {
+    let topics = topics.iter().map(|topic| {
+        let results = topic.partitions.iter().map(|index| {
             AddPartitionsToTxnPartitionResult::default()
                 .with_partition_index(*index)
-                .with_partition_error_code(code(topic, *index))
+                .with_partition_error_code(code(&topic.name, *index))
         });
         AddPartitionsToTxnTopicResult::default()
             .with_results_by_partition(results.collect())
-            .with_name(TopicName(topic.clone()))
+            .with_name(topic.name.clone())
     });
     topics.collect()
 }

@@ -1,8 +1,10 @@
 //! ListTransactions (key 66), versions 0–2: the transactional ids that the coordinator knows, and where each stands.
 //!
-//! States that do not exist are named back, as Kafka does, and match nothing. Version 1 added a filter by duration, version 2
+//! States that do not exist are named back, each once, as Kafka does, and match nothing. Version 1 added a filter by duration, version 2
 //! one by a pattern that the whole id must match (KIP-1152). Kafka's patterns are Java's; what only Java knows (looking
 //! around, back references) is no valid expression here.
+
+use std::collections::HashSet;
 
 use kafka_protocol::messages::{ListTransactionsRequest, ListTransactionsResponse};
 use regex::Regex;
@@ -34,7 +36,9 @@ pub(crate) async fn handle(
     };
     let listed = ctx.broker.txns.list(&filter);
     let mut unknown = request.state_filters;
-    unknown.retain(|name| State::of_name(name).is_none() && !NEVER_SEEN.contains(&&**name));
+    let mut seen = HashSet::new();
+    unknown
+        .retain(|name| State::of_name(name).is_none() && !NEVER_SEEN.contains(&&**name) && seen.insert(name.clone()));
     Ok(ListTransactionsResponse::default()
         .with_unknown_state_filters(unknown)
         .with_transaction_states(listed))

@@ -27,7 +27,6 @@ pub(crate) async fn handle(
                 answer.put(marker.producer_id, &topic.name, *index, error_code);
             }
         }
-        answer.of(marker.producer_id);
     }
     Ok(WriteTxnMarkersResponse::default().with_markers(answer.0))
 }
@@ -43,6 +42,10 @@ async fn write(ctx: &RequestContext, marker: &WritableTxnMarker, topic: &Writabl
         } else {
             ResponseError::NotLeaderOrFollower.code()
         };
+    }
+    // Kafka's batches refuse to be of nobody.
+    if *marker.producer_id < 0 || marker.producer_epoch < 0 {
+        return ResponseError::UnknownServerError.code();
     }
     let found = ctx.broker.topics.get(&topic.name);
     let Some(partition) = found.as_ref().and_then(|topic| topic.partition(index)) else {
@@ -64,7 +67,7 @@ async fn write(ctx: &RequestContext, marker: &WritableTxnMarker, topic: &Writabl
     synced.map_or_else(|error| error.response_error().code(), |()| 0)
 }
 
-/// The answer: each producer once, each of its topics once, in the order in which they were first named.
+/// The answer: each producer of whom partitions are named once, each of its topics once, in the order in which they were first named.
 #[derive(Default)]
 struct Answer(Vec<WritableTxnMarkerResult>);
 

@@ -77,6 +77,8 @@ impl Inner {
             offsets,
             aborted: Vec::new(),
         };
+        // As Kafka does, all that were aborted up to where the segment ends, also beyond what is read of it.
+        let mut aborted_until = offset;
         // What is after the last record of one segment is in the next, where compaction has left a gap.
         while let Some((segment, mut end)) = seen
             && offset < limit
@@ -89,6 +91,7 @@ impl Inner {
             }
             if let Some(chunk) = segment.chunk(&self.dir, offset, end, max_bytes, at_least_one)? {
                 read.chunk = (chunk.len > 0).then_some(chunk);
+                aborted_until = segment.next_offset();
                 break;
             }
             index += 1;
@@ -110,7 +113,7 @@ impl Inner {
                 .writer
                 .lock()
                 .producers
-                .aborted_between(offset, limit)
+                .aborted_between(offset, aborted_until)
                 .map(|aborted| AbortedTxn {
                     producer_id: aborted.producer_id,
                     first_offset: aborted.first_offset,

@@ -30,8 +30,8 @@ pub(super) fn cases() -> Vec<Case> {
         }),
         case("open and over", |run| {
             for protocol in [Protocol::One, Protocol::Two] {
-                let (mut producer, _) = opened(run, protocol)?;
                 for commit in [true, false] {
+                    let (mut producer, _) = opened(run, protocol)?;
                     sees_state(run, &producer)?;
                     end(run, protocol, &mut producer, commit)?;
                     sees_state(run, &producer)?;

@@ -205,12 +205,13 @@ pub(super) fn known_topic(run: &mut Run<'_>, group: &str, partitions: i32) -> Re
     Ok(topic)
 }
 
-/// The partition of `__consumer_offsets`, of 50, by which Apache Kafka finds a group's coordinator.
+/// The partition of `__consumer_offsets`, of 50, by which Apache Kafka finds a group's coordinator: the absolute value of
+/// the name's hash, in which the smallest counts as 0.
 fn coordinator_of(group: &str) -> i32 {
     let hash = group
         .encode_utf16()
         .fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
-    (hash & i32::MAX) % 50
+    hash.checked_abs().unwrap_or(0) % 50
 }
 
 /// Asks with each broker's own id of a member, and compares.

@@ -12,6 +12,9 @@ use crate::run::{Outcome, Run, Stop};
 
 use super::group::must_each;
 
+/// More than any log of a case has.
+const BYTES_MAX: i32 = 1 << 20;
+
 /// How clients do transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Protocol {
@@ -300,7 +303,7 @@ pub(super) fn reading(topic: &str, offset: i64, isolation: i8) -> Value {
     json!({
         "ReplicaId?": -1, "MaxWaitMs": 0, "MinBytes": 0, "MaxBytes": 0x7fff_ffff, "IsolationLevel": isolation,
         "Topics": [{ "Topic?": topic, "TopicId?": format!("id:{topic}"), "Partitions": [
-            { "Partition": 0, "FetchOffset": offset, "PartitionMaxBytes": 1 << 20 },
+            { "Partition": 0, "FetchOffset": offset, "PartitionMaxBytes": BYTES_MAX },
         ] }],
     })
 }

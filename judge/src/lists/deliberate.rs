@@ -40,7 +40,7 @@ pub const DELIBERATE: &[Deliberate] = &[
     Deliberate {
         api: "ApiVersions",
         case: "*",
-        differences: not_announced! { 17 24 25 26 27 28 36 38 39 40 41 49 51 64 76 77 78 79 80 81 83 84 85 86 87 90 91 92 },
+        differences: not_announced! { 17 36 38 39 40 41 49 51 64 76 77 78 79 80 81 83 84 85 86 87 90 91 92 },
         why: ANNOUNCED,
     },
     Deliberate {
@@ -58,11 +58,6 @@ pub const DELIBERATE: &[Deliberate] = &[
                 r#"{"MaxVersionLevel":*,"Name":"kraft.version"}"#,
             ),
             Differs(
-                r#"FinalizedFeatures["transaction.version"]"#,
-                "null",
-                r#"{"MaxVersionLevel":*,"Name":"transaction.version"}"#,
-            ),
-            Differs(
                 r#"SupportedFeatures["eligible.leader.replicas.version"]"#,
                 "null",
                 r#"{"MaxVersion":*,"Name":"eligible.leader.replicas.version"}"#,
@@ -76,11 +71,6 @@ pub const DELIBERATE: &[Deliberate] = &[
                 r#"SupportedFeatures["share.version"]"#,
                 "null",
                 r#"{"MaxVersion":*,"Name":"share.version"}"#,
-            ),
-            Differs(
-                r#"SupportedFeatures["transaction.version"]"#,
-                "null",
-                r#"{"MaxVersion":*,"Name":"transaction.version"}"#,
             ),
         ],
         why: ANNOUNCED,
@@ -129,13 +119,8 @@ pub const DELIBERATE: &[Deliberate] = &[
             Differs("ErrorCode", "95", "0"),
             Differs(
                 "ErrorMessage",
-                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature transaction.version. Feature transaction.version not found.""#,
-                "*",
-            ),
-            Differs(
-                "ErrorMessage",
-                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature transaction.version. Local controller 1 does not support this feature.""#,
-                "*",
+                r#""The update failed for all features since the following feature had an error: Invalid update version 0 for feature transaction.version. This broker's features are those of its build and do not change.""#,
+                "null",
             ),
             Differs(
                 "Results[0]",

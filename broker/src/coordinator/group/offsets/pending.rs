@@ -19,14 +19,15 @@ use crate::coordinator::group::{Group, GroupConfig, GroupError, Outcome, Record,
 /// The topic whose partitions groups belong to, as transactions name them.
 pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
 /// `offsets.topic.num.partitions`.
-const OFFSETS_PARTITIONS: u32 = 50;
+pub const OFFSETS_PARTITIONS: i32 = 50;
 
-/// The partition of [`OFFSETS_TOPIC`] to which a group belongs: Java's hash of its id.
+/// The partition of [`OFFSETS_TOPIC`] to which a group belongs: the absolute value of Java's hash of its id, in which the
+/// smallest hash counts as 0.
 pub fn partition_for(group_id: &str) -> i32 {
     let hash = group_id
         .encode_utf16()
-        .fold(0_u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
-    i32::try_from((hash & 0x7fff_ffff) % OFFSETS_PARTITIONS).unwrap_or(0)
+        .fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
+    hash.checked_abs().unwrap_or(0) % OFFSETS_PARTITIONS
 }
 
 /// An offset that a transaction will commit, or not.
@@ -327,6 +328,8 @@ mod tests {
         // "g".hashCode() is 103, "polygenelubricants".hashCode() is Integer.MIN_VALUE, whose absolute value Kafka takes for 0.
         assert_eq!(partition_for("g"), 3);
         assert_eq!(partition_for("polygenelubricants"), 0);
+        // "zzzzzz".hashCode() is -685785664.
+        assert_eq!(partition_for("zzzzzz"), 14);
         assert_eq!(partition_for(""), 0);
     }
 
