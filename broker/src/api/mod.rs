@@ -67,6 +67,7 @@ mod offset_commit;
 mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
+mod offset_topics;
 mod operations;
 mod produce;
 mod sync_group;

@@ -4,15 +4,10 @@
 //! must have come before: what it did not is `INVALID_TXN_STATE`, or from version 4 on `TRANSACTION_ABORTABLE`. Version 5
 //! makes the group's offsets part of the transaction by itself (KIP-890).
 
-use std::collections::HashMap;
-
-use kafka_protocol::messages::txn_offset_commit_request::TxnOffsetCommitRequestTopic;
-use kafka_protocol::messages::txn_offset_commit_response::{
-    TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
-};
-use kafka_protocol::messages::{TopicName, TxnOffsetCommitRequest, TxnOffsetCommitResponse};
+use kafka_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 use kafka_protocol::protocol::StrBytes;
 
+use super::offset_topics::Answers;
 use super::{Disconnect, RequestContext};
 use crate::coordinator::group::offsets::{OFFSETS_TOPIC, commit_pending_refused, partition_for};
 use crate::coordinator::txn::{Caller, Partitions, TxnError};
@@ -28,10 +23,9 @@ pub(crate) async fn handle(
     version: i16,
     mut request: TxnOffsetCommitRequest,
 ) -> Result<TxnOffsetCommitResponse, Disconnect> {
-    let mut answers = Answers::default();
-    for topic in std::mem::take(&mut request.topics) {
-        request.topics.extend(only_existing(ctx, topic, &mut answers));
-    }
+    let asked = std::mem::take(&mut request.topics);
+    let (existing, mut answers) = Answers::but_for_existing(ctx, asked);
+    request.topics = existing;
     // Where no partition exists, neither the transaction nor the group is looked at.
     if !request.topics.is_empty() {
         let committed = commit(ctx, version, &request).await;
@@ -40,7 +34,7 @@ pub(crate) async fn handle(
             answers.of(&topic.name).extend(topic.partitions);
         }
     }
-    Ok(TxnOffsetCommitResponse::default().with_topics(answers.topics))
+    Ok(TxnOffsetCommitResponse::default().with_topics(answers.into_topics()))
 }
 
 async fn commit(
@@ -78,47 +72,4 @@ fn error_code(error: TxnError, version: i16) -> i16 {
 /// One partition of the offsets' topic.
 pub(super) fn offsets_partition(index: i32) -> Partitions {
     Partitions::from([(StrBytes::from_static_str(OFFSETS_TOPIC), [index].into())])
-}
-
-/// What is left of the topic without the partitions that do not exist; those are answered.
-fn only_existing(
-    ctx: &RequestContext,
-    mut topic: TxnOffsetCommitRequestTopic,
-    answers: &mut Answers,
-) -> Option<TxnOffsetCommitRequestTopic> {
-    let known = ctx.broker.topics.get(&topic.name);
-    let exists = |partition: i32| known.as_ref().is_some_and(|known| known.partition(partition).is_some());
-    let (kept, unknown) = topic
-        .partitions
-        .into_iter()
-        .partition(|partition| exists(partition.partition_index));
-    topic.partitions = kept;
-    let unknown: Vec<_> = unknown;
-    if !unknown.is_empty() || known.is_none() {
-        let error_code = ResponseError::UnknownTopicOrPartition.code();
-        answers.of(&topic.name).extend(unknown.into_iter().map(|partition| {
-            TxnOffsetCommitResponsePartition::default()
-                .with_partition_index(partition.partition_index)
-                .with_error_code(error_code)
-        }));
-    }
-    (!topic.partitions.is_empty()).then_some(topic)
-}
-
-/// The answer's topics, each once, in the order in which they were first answered.
-#[derive(Default)]
-struct Answers {
-    topics: Vec<TxnOffsetCommitResponseTopic>,
-    by_name: HashMap<TopicName, usize>,
-}
-
-impl Answers {
-    fn of(&mut self, name: &TopicName) -> &mut Vec<TxnOffsetCommitResponsePartition> {
-        let index = *self.by_name.entry(name.clone()).or_insert_with(|| {
-            self.topics
-                .push(TxnOffsetCommitResponseTopic::default().with_name(name.clone()));
-            self.topics.len() - 1
-        });
-        &mut self.topics[index].partitions
-    }
 }
