@@ -1,7 +1,7 @@
-//! Credentials, region and endpoint are found as by every AWS tool: environment, profile, instance role.
+//! Credentials, region and endpoint are found as by every AWS tool: environment, profile, single sign-on, instance role.
 //!
 //! Asked is the catalog (`sql --catalog glue`), at a listener that records with whose key and for which region a request was
-//! signed; it also plays an instance's metadata service.
+//! signed; it also plays an instance's metadata service and the portal of single sign-on.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -10,7 +10,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::support::tickertape;
 
-/// Records who signed each request for Glue, and answers for an instance's metadata service.
+/// Where one signs on.
+const START_URL: &str = "https://tickertape.awsapps.com/start";
+
+/// Records who signed each request for Glue, and answers for an instance's metadata service and for the portal.
 struct Recorder {
     url: String,
     /// `AKID/20260101/eu-west-1/glue/aws4_request`, one for each request.
@@ -58,7 +61,7 @@ fn answer(mut connection: TcpStream, signed: &Sender<String>) -> Option<()> {
     loop {
         let mut first = String::new();
         reader.read_line(&mut first).ok().filter(|length| *length > 0)?;
-        let (mut length, mut credential) = (0, None);
+        let (mut length, mut credential, mut signed_on) = (0, None, false);
         loop {
             let mut line = String::new();
             reader.read_line(&mut line).ok()?;
@@ -70,6 +73,8 @@ fn answer(mut connection: TcpStream, signed: &Sender<String>) -> Option<()> {
             } else if name.eq_ignore_ascii_case("authorization") {
                 let scope = value.split("Credential=").nth(1)?;
                 credential = Some(scope.split(',').next()?.to_owned());
+            } else if name.eq_ignore_ascii_case("x-amz-sso_bearer_token") {
+                signed_on = value == "the-token";
             }
         }
         let mut body = vec![0; length];
@@ -85,6 +90,10 @@ fn answer(mut connection: TcpStream, signed: &Sender<String>) -> Option<()> {
                     r#"{"__type":"AccessDeniedException","Message":"recorded"}"#,
                 )
             }
+            "/federation/credentials?role_name=Trader&account_id=123456789012" if signed_on => (
+                "200 OK",
+                r#"{"roleCredentials":{"accessKeyId":"AKIDPORTAL","secretAccessKey":"s","sessionToken":"t","expiration":4102444800000}}"#,
+            ),
             "/latest/api/token" => ("200 OK", "imds-token"),
             "/latest/meta-data/placement/region" => ("200 OK", "eu-north-1"),
             "/latest/meta-data/iam/security-credentials/" => ("200 OK", "the-role"),
@@ -109,12 +118,19 @@ fn home(endpoint: &str) -> tempfile::TempDir {
         "[default]\nregion = eu-west-2\n[profile trading]\nregion = eu-west-3\nservices = ours\n\
          [profile process]\nregion = eu-south-1\n\
          credential_process = printf '{{\"Version\":1,\"AccessKeyId\":\"AKIDPROCESS\",\"SecretAccessKey\":\"s\"}}'\n\
+         [profile portal]\nregion = eu-central-2\nsso_start_url = {START_URL}\nsso_region = eu-west-1\n\
+         sso_account_id = 123456789012\nsso_role_name = Trader\n\
          [services ours]\nglue =\n  endpoint_url = {endpoint}\n"
     );
     std::fs::write(dir.join("config"), config).unwrap();
     let credentials = "[default]\naws_access_key_id = AKIDDEFAULT\naws_secret_access_key = s\n\
                        [trading]\naws_access_key_id = AKIDTRADING\naws_secret_access_key = s\n";
     std::fs::write(dir.join("credentials"), credentials).unwrap();
+    // What `aws sso login` leaves behind, under the SHA-1 of the start URL.
+    let cache = dir.join("sso/cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    let token = r#"{"accessToken":"the-token","expiresAt":"2100-01-01T00:00:00Z","region":"eu-west-1"}"#;
+    std::fs::write(cache.join("7d33de8d8dbd7033b9c926214e5cdc83aa6888ab.json"), token).unwrap();
     home
 }
 
@@ -141,6 +157,18 @@ fn environment_goes_before_profile_and_an_option_before_both() {
     assert_eq!(asked(&[at, ("AWS_PROFILE", "process")], &[]), "AKIDPROCESS eu-south-1");
     // The profile also says where Glue is.
     assert_eq!(asked(&[], &["--profile", "trading"]), "AKIDTRADING eu-west-3");
+}
+
+#[test]
+fn who_has_signed_on_gets_a_role_of_the_portal() {
+    let recorder = Recorder::start();
+    let home = home(&recorder.url);
+    let environment = [
+        ("AWS_ENDPOINT_URL_GLUE", recorder.url.as_str()),
+        ("AWS_ENDPOINT_URL_SSO", recorder.url.as_str()),
+    ];
+    let (key, region) = recorder.asked_with(home.path(), &environment, &["--profile", "portal"]);
+    assert_eq!((key.as_str(), region.as_str()), ("AKIDPORTAL", "eu-central-2"));
 }
 
 #[test]

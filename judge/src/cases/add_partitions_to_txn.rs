@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::group::group;
 use super::transactions::{Producer, Protocol, add, adding, begun_anew, end, opened, producer, sees_state};
 use crate::both::Side;
 use crate::run::{Case, Outcome, Run, case};
@@ -84,10 +85,12 @@ fn partitions() -> Vec<Case> {
             |topic| json!([{ "Name": topic, "Partitions": [0, 7] }, { "Name": "nowhere", "Partitions": [1] }]),
         ),
         adds("an empty name", |_| json!([{ "Name": "", "Partitions": [0] }])),
-        adds(
-            "a topic of the coordinators",
-            |_| json!([{ "Name": "__consumer_offsets", "Partitions": [0] }]),
-        ),
+        case("a topic of the coordinators", |run| {
+            // Apache Kafka makes it when it is first asked for a group's coordinator.
+            group(run)?;
+            let producer = producer(run)?;
+            ask(run, &producer, &json!([{ "Name": "__consumer_offsets", "Partitions": [0] }]))
+        }),
         case("more partitions, and one again", |run| {
             let (producer, topic) = (producer(run)?, run.topic(3)?);
             for partitions in [&[0][..], &[1, 0], &[1], &[2]] {
