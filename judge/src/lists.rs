@@ -153,6 +153,16 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
         path: "Groups[].Members[].MemberId",
         reason: "a classic member's id is made up by the broker",
     },
+    MayDiffer {
+        api: "AddRaftVoter",
+        path: "ErrorMessage",
+        reason: "it names the cluster's id, or the directories of its voters",
+    },
+    MayDiffer {
+        api: "RemoveRaftVoter",
+        path: "ErrorMessage",
+        reason: "it names the cluster's id, or the directories of its voters",
+    },
 ];
 
 /// What has no order.

@@ -23,6 +23,7 @@ use crate::wire::guard;
 
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
+mod add_raft_voter;
 mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
@@ -31,6 +32,7 @@ mod config_changes;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
 mod create_acls;
+mod create_delegation_token;
 mod create_partitions;
 mod create_topics;
 mod delete_acls;
@@ -41,6 +43,7 @@ mod describe_acls;
 mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
+mod describe_delegation_token;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
@@ -50,6 +53,7 @@ mod describe_transactions;
 mod describe_user_scram_credentials;
 mod elect_leaders;
 mod end_txn;
+mod expire_delegation_token;
 mod fetch;
 mod find_coordinator;
 mod heartbeat;
@@ -70,8 +74,13 @@ mod offset_for_leader_epoch;
 mod offset_topics;
 mod operations;
 mod produce;
+mod remove_raft_voter;
+mod renew_delegation_token;
+mod sasl_authenticate;
+mod sasl_handshake;
 mod sync_group;
 mod txn_offset_commit;
+mod unregister_broker;
 mod update_features;
 mod write_txn_markers;
 
@@ -232,6 +241,7 @@ pub(crate) static TABLE: &[Api] = &[
     api!(SyncGroup, 0..=5, sync_group),
     api!(DescribeGroups, 0..=6, describe_groups),
     api!(ListGroups, 0..=5, list_groups),
+    api!(SaslHandshake, 0..=1, sasl_handshake),
     api!(ApiVersions, 0..=4, api_versions),
     api!(CreateTopics, 2..=7, create_topics),
     api!(DeleteTopics, 1..=6, delete_topics),
@@ -250,7 +260,12 @@ pub(crate) static TABLE: &[Api] = &[
     api!(AlterConfigs, 0..=2, alter_configs),
     api!(AlterReplicaLogDirs, 1..=2, alter_replica_log_dirs),
     api!(DescribeLogDirs, 1..=4, describe_log_dirs),
+    api!(SaslAuthenticate, 0..=2, sasl_authenticate),
     api!(CreatePartitions, 0..=3, create_partitions),
+    api!(CreateDelegationToken, 1..=3, create_delegation_token),
+    api!(RenewDelegationToken, 1..=2, renew_delegation_token),
+    api!(ExpireDelegationToken, 1..=2, expire_delegation_token),
+    api!(DescribeDelegationToken, 1..=3, describe_delegation_token),
     api!(DeleteGroups, 0..=2, delete_groups),
     api!(ElectLeaders, 0..=2, elect_leaders),
     api!(IncrementalAlterConfigs, 0..=1, incremental_alter_configs),
@@ -263,12 +278,15 @@ pub(crate) static TABLE: &[Api] = &[
     api!(UpdateFeatures, 0..=2, update_features),
     api!(DescribeCluster, 0..=2, describe_cluster),
     api!(DescribeProducers, 0..=0, describe_producers),
+    api!(UnregisterBroker, 0..=0, unregister_broker),
     api!(DescribeTransactions, 0..=0, describe_transactions),
     api!(ListTransactions, 0..=2, list_transactions),
     api!(ConsumerGroupHeartbeat, 0..=1, consumer_group_heartbeat),
     api!(ConsumerGroupDescribe, 0..=1, consumer_group_describe),
     api!(ListConfigResources, 0..=1, list_config_resources),
     api!(DescribeTopicPartitions, 0..=0, describe_topic_partitions),
+    api!(AddRaftVoter, 0..=0, add_raft_voter),
+    api!(RemoveRaftVoter, 0..=0, remove_raft_voter),
 ];
 
 /// The row of an API key, if it is served.

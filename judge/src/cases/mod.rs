@@ -7,6 +7,7 @@ use crate::run::{Case, Judged, Runner, case};
 
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
+mod add_raft_voter;
 mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
@@ -14,6 +15,7 @@ mod api_versions;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
 mod create_acls;
+mod create_delegation_token;
 mod create_partitions;
 mod create_topics;
 mod delete_acls;
@@ -24,6 +26,7 @@ mod describe_acls;
 mod describe_client_quotas;
 mod describe_cluster;
 mod describe_configs;
+mod describe_delegation_token;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
@@ -33,6 +36,7 @@ mod describe_transactions;
 mod describe_user_scram_credentials;
 mod elect_leaders;
 mod end_txn;
+mod expire_delegation_token;
 mod fetch;
 mod find_coordinator;
 mod group;
@@ -54,9 +58,14 @@ mod offset_delete;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod remove_raft_voter;
+mod renew_delegation_token;
+mod sasl_authenticate;
+mod sasl_handshake;
 mod sync_group;
 mod transactions;
 mod txn_offset_commit;
+mod unregister_broker;
 mod update_features;
 mod write_txn_markers;
 
@@ -78,6 +87,7 @@ pub const TABLE: &[(&str, Cases)] = &[
     ("SyncGroup", sync_group::cases),
     ("DescribeGroups", describe_groups::cases),
     ("ListGroups", list_groups::cases),
+    ("SaslHandshake", sasl_handshake::cases),
     ("ApiVersions", api_versions::cases),
     ("CreateTopics", create_topics::cases),
     ("DeleteTopics", delete_topics::cases),
@@ -96,7 +106,12 @@ pub const TABLE: &[(&str, Cases)] = &[
     ("AlterConfigs", alter_configs::cases),
     ("AlterReplicaLogDirs", alter_replica_log_dirs::cases),
     ("DescribeLogDirs", describe_log_dirs::cases),
+    ("SaslAuthenticate", sasl_authenticate::cases),
     ("CreatePartitions", create_partitions::cases),
+    ("CreateDelegationToken", create_delegation_token::cases),
+    ("RenewDelegationToken", renew_delegation_token::cases),
+    ("ExpireDelegationToken", expire_delegation_token::cases),
+    ("DescribeDelegationToken", describe_delegation_token::cases),
     ("DeleteGroups", delete_groups::cases),
     ("ElectLeaders", elect_leaders::cases),
     ("IncrementalAlterConfigs", incremental_alter_configs::cases),
@@ -109,12 +124,15 @@ pub const TABLE: &[(&str, Cases)] = &[
     ("UpdateFeatures", update_features::cases),
     ("DescribeCluster", describe_cluster::cases),
     ("DescribeProducers", describe_producers::cases),
+    ("UnregisterBroker", unregister_broker::cases),
     ("DescribeTransactions", describe_transactions::cases),
     ("ListTransactions", list_transactions::cases),
     ("ConsumerGroupHeartbeat", consumer_group_heartbeat::cases),
     ("ConsumerGroupDescribe", consumer_group_describe::cases),
     ("ListConfigResources", list_config_resources::cases),
     ("DescribeTopicPartitions", describe_topic_partitions::cases),
+    ("AddRaftVoter", add_raft_voter::cases),
+    ("RemoveRaftVoter", remove_raft_voter::cases),
 ];
 
 /// Bodies that cannot be read, or hardly.
