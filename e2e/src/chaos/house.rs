@@ -195,7 +195,7 @@ impl House {
                 let mut arguments = words(format!(
                     "consume -b {bootstrap} -t {TOPIC} --to s3://{BUCKET}/{PREFIX} --s3-endpoint http://{store} \
                      --group {GROUP} --max-age 300ms --max-records 1000 -X session.timeout.ms={SESSION_MS} \
-                     -X heartbeat.interval.ms=300"
+                     -X heartbeat.interval.ms=500"
                 ));
                 arguments.extend(self.settings.sink_arguments.iter().cloned());
                 arguments

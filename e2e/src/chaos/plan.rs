@@ -12,7 +12,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 /// A session of the group, as the sinks ask for it.
-pub(crate) const SESSION_MS: u64 = 2_000;
+pub(crate) const SESSION_MS: u64 = 3_000;
 /// How many sinks there are.
 pub(crate) const SINKS: usize = 2;
 

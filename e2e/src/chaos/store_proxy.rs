@@ -221,16 +221,19 @@ fn ending_early(start: Bytes) -> Body {
 
 fn kind_of(head: &http::request::Parts) -> Request {
     let path = head.uri.path();
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let is_claim = path.contains("/_ledger/") && last.len() == 20;
     if head.headers.contains_key("x-amz-target") {
         Request::Catalog
     } else if head.method != Method::PUT {
         Request::Other
-    } else if !path.contains("/_ledger/") {
-        Request::Data
-    } else if path.ends_with("/owner") {
+    } else if is_claim {
+        Request::Claim
+    } else if path.contains("/_") {
+        // Who owns the ledger, what columns were agreed upon.
         Request::Other
     } else {
-        Request::Claim
+        Request::Data
     }
 }
 
@@ -316,7 +319,7 @@ mod tests {
     async fn a_request_that_is_watched_for_is_held() {
         let (_dir, server, proxy, client) = site().await;
         for (request, moment, key) in [
-            (Request::Claim, Moment::Before, "lake/_ledger/t/0/0"),
+            (Request::Claim, Moment::Before, "lake/_ledger/t/0/00000000000000000007"),
             (Request::Data, Moment::After, "lake/t/b"),
         ] {
             let watch = proxy.watch(request, moment);
