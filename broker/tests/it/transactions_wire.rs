@@ -13,6 +13,7 @@ use kafka_protocol::messages::write_txn_markers_request::{WritableTxnMarker, Wri
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::StrBytes;
 use tickertape_broker::Broker;
+use tickertape_broker::clock::{Clock, ManualClock, SystemClock};
 use tickertape_broker::coordinator::txn::{Record, State};
 use tickertape_broker::metadata::store::Store;
 use tickertape_broker::metadata::transactions::TransactionStore;
@@ -528,4 +529,106 @@ async fn what_a_crash_left_prepared_is_completed_at_the_start() {
         assert_eq!(client.end(5, me, commit), Ok(Me(0, 1)));
         broker.shutdown().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn no_record_comes_behind_the_marker() {
+    const ROUNDS: usize = 150;
+    let broker = start().await;
+    let address = broker.bootstrap_servers().to_owned();
+    let mut client = Client::connect(&address);
+    let topic = client.create_topic("t", 1, &[]);
+    let me = client.init(3, None).unwrap();
+    // Somebody else writes as the same producer, whenever that is let in; old clients keep their epoch.
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let writer = {
+        let (topic, stop) = (topic.clone(), std::sync::Arc::clone(&stop));
+        std::thread::spawn(move || {
+            let mut client = Client::connect(&address);
+            let mut written = 0;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                // Sequences go on over the ends of transactions.
+                match client.write(OLD, &topic, 0, me, written) {
+                    Ok(_) => written += 1,
+                    // Not open, or just being ended.
+                    Err(error) => assert!(
+                        [code(InvalidTxnState), code(NotEnoughReplicas)].contains(&error),
+                        "{error}"
+                    ),
+                }
+            }
+            written
+        })
+    };
+    for round in 0..ROUNDS {
+        assert_eq!(client.add(3, me, "t", &[0], false), [0]);
+        assert_eq!(client.end(4, me, round % 2 == 0), Ok(Me(-1, -1)));
+    }
+    let (stable, _) = client.aborted(&topic, 0);
+    let end = client
+        .fetch(latest(ApiKey::Fetch), &topic, 0, 0, 1 << 20)
+        .high_watermark;
+    assert_eq!(stable, end, "something is open that nobody will end");
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let written = writer.join().unwrap();
+    println!("{written} records in {ROUNDS} transactions");
+    let end = client
+        .fetch(latest(ApiKey::Fetch), &topic, 0, 0, 1 << 20)
+        .high_watermark;
+    assert_eq!(client.aborted(&topic, 0).0, end);
+}
+
+#[tokio::test]
+async fn without_verification_a_stray_is_ended_by_the_next_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let builder = Broker::builder()
+        .data_dir(directory.path())
+        .property("transaction.partition.verification.enable", "false");
+    let broker = start_with(builder.clone()).await;
+    let mut client = Client::connect(broker.bootstrap_servers());
+    let topic = client.create_topic("t", 1, &[]);
+    let me = client.init(3, None).unwrap();
+    assert_eq!(client.write(OLD, &topic, 0, me, 0), Ok(0));
+    assert_eq!(client.aborted(&topic, 0), (0, vec![]));
+    let described = |client: &mut Client| {
+        let topic = describe_producers_request::TopicRequest::default()
+            .with_name(TopicName(text("t")))
+            .with_partition_indexes(vec![0]);
+        let request = DescribeProducersRequest::default().with_topics(vec![topic]);
+        let described = client.call(0, &request).topics.remove(0).partitions.remove(0);
+        let producer = &described.active_producers[0];
+        (
+            *producer.producer_id,
+            producer.current_txn_start_offset,
+            producer.coordinator_epoch,
+        )
+    };
+    assert_eq!(described(&mut client), (0, 0, -1));
+    drop(client);
+    broker.shutdown().await.unwrap();
+    let broker = start_with(builder).await;
+    let mut client = Client::connect(broker.bootstrap_servers());
+    assert_eq!(client.aborted(&topic, 0), (2, vec![(0, 0)]));
+    assert_eq!(described(&mut client), (0, -1, 0));
+}
+
+#[tokio::test]
+async fn an_idle_transactional_id_is_forgotten_by_the_brokers_clock() {
+    let clock = std::sync::Arc::new(ManualClock::new(SystemClock.now_ms()));
+    let builder = Broker::builder()
+        .clock(clock.clone())
+        .property("transaction.remove.expired.transaction.cleanup.interval.ms", "5");
+    let broker = start_with(builder).await;
+    let mut client = Client::connect(broker.bootstrap_servers());
+    client.create_topic("t", 1, &[]);
+    let me = client.init(5, None).unwrap();
+    assert_eq!(client.describe().transaction_state.as_str(), "Empty");
+    clock.advance(7 * 24 * 3_600_000);
+    while client.describe().error_code == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(client.describe().error_code, code(TransactionalIdNotFound));
+    assert_eq!(client.add(3, me, "t", &[0], false), [code(InvalidProducerIdMapping)]);
+    assert_eq!(client.end(5, me, false), Err(code(InvalidProducerIdMapping)));
+    assert_eq!(client.init(5, Some(me)), Ok(Me(1, 0)), "it starts anew");
 }

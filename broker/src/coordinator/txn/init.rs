@@ -16,6 +16,9 @@ pub struct InitCommand {
     pub new_producer_id: Option<i64>,
 }
 
+/// The producer's id and epoch, or why it has none.
+pub type Initialized = Result<(i64, i16), TxnError>;
+
 /// Decides on InitProducerId; the reply is the producer's id and epoch.
 ///
 /// # Errors
@@ -25,7 +28,7 @@ pub fn init(
     config: &TxnConfig,
     now_ms: i64,
     command: &InitCommand,
-) -> Result<Outcome<Result<(i64, i16), TxnError>>, NeedsProducerId> {
+) -> Result<Outcome<Initialized>, NeedsProducerId> {
     let refused = |error: TxnError| Ok(Outcome::reply(Err(error)));
     if command.timeout_ms <= 0 || command.timeout_ms > config.max_timeout_ms {
         return refused(TxnError::InvalidTimeout);
@@ -86,7 +89,7 @@ pub fn init(
     Ok(initialized(next))
 }
 
-fn initialized(transaction: Transaction) -> Outcome<Result<(i64, i16), TxnError>> {
+fn initialized(transaction: Transaction) -> Outcome<Initialized> {
     let reply = Ok((transaction.producer_id, transaction.producer_epoch));
     Outcome::changed(reply, transaction)
 }

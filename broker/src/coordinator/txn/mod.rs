@@ -33,7 +33,7 @@ pub use complete::{complete, resume};
 pub use describe::{ListFilter, describe, list};
 pub use end::{EndCommand, Ended, Version, end};
 pub use error::TxnError;
-pub use init::{InitCommand, init};
+pub use init::{InitCommand, Initialized, init};
 pub use partitions::{Caller, add, verify};
 pub use timeout::{abort_timed_out, forget_idle};
 

@@ -236,7 +236,7 @@ fn validate(group: &Group, request: &TxnOffsetCommitRequest) -> Result<(), Group
             Err(GroupError::IllegalGeneration)
         };
     };
-    if (generation < 0 && classic.state == State::Empty) || (generation < 0 && !names_member) {
+    if generation < 0 && (classic.state == State::Empty || !names_member) {
         return Ok(());
     }
     classic.validate_member(&request.member_id, request.group_instance_id.as_ref())?;
@@ -472,7 +472,7 @@ mod tests {
         index.add(1, &other);
         index.add(2, &GROUP);
         assert_eq!(index.groups(1, 3), [GROUP]);
-        assert_eq!(index.groups(1, 4), [other.clone()]);
+        assert_eq!(index.groups(1, 4), [other]);
         index.remove(1, &GROUP);
         assert!(index.groups(1, 3).is_empty());
         assert_eq!(index.groups(2, 3), [GROUP]);
