@@ -1,8 +1,9 @@
 //! AddPartitionsToTxn (key 24), versions 0–5: partitions become part of a producer's transaction.
 //!
 //! All of a transaction's partitions are added or none: where one does not exist, the others are `OPERATION_NOT_ATTEMPTED`.
-//! Clients may not name the topics of the coordinators. Version 2 knows `PRODUCER_FENCED`. From version 4 on, which Apache Kafka's brokers send each other, there are several
-//! transactions in one request, and each can be verified instead of added to (KIP-890).
+//! Clients may not name the topics of the coordinators. Version 2 knows `PRODUCER_FENCED`. From version 4 on, which Apache
+//! Kafka's brokers send each other, there are several transactions in one request, and each can be verified instead of added
+//! to (KIP-890).
 
 use std::collections::HashMap;
 

@@ -1,8 +1,8 @@
 //! ListTransactions (key 66), versions 0–2: the transactional ids that the coordinator knows, and where each stands.
 //!
-//! States that do not exist are named back, each once, as Kafka does, and match nothing. Version 1 added a filter by duration, version 2
-//! one by a pattern that the whole id must match (KIP-1152). Kafka's patterns are Java's; what only Java knows (looking
-//! around, back references) is no valid expression here.
+//! States that do not exist are named back, each once, as Kafka does, and match nothing. Version 1 added a filter by
+//! duration, version 2 one by a pattern that the whole id must match (KIP-1152). Kafka's patterns are Java's; what only Java
+//! knows (looking around, back references) is no valid expression here.
 
 use std::collections::HashSet;
 

@@ -67,7 +67,8 @@ async fn write(ctx: &RequestContext, marker: &WritableTxnMarker, topic: &Writabl
     synced.map_or_else(|error| error.response_error().code(), |()| 0)
 }
 
-/// The answer: each producer of whom partitions are named once, each of its topics once, in the order in which they were first named.
+/// The answer: each producer of whom partitions are named once, each of its topics once, in the order in which they were
+/// first named.
 #[derive(Default)]
 struct Answer(Vec<WritableTxnMarkerResult>);
 
