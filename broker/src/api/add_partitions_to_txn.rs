@@ -90,7 +90,7 @@ async fn add(
     }
     let partitions = partitions(asked);
     if transaction.verify_only {
-        return match ctx.broker.txns.verify(id, caller, &partitions) {
+        return match ctx.broker.txns.verify(id, caller, &partitions).await {
             Ok(verified) => {
                 let places = partitions
                     .iter()

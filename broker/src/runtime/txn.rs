@@ -182,18 +182,23 @@ impl Txns {
         }
     }
 
-    /// Whether each of the partitions, in order, is part of the producer's transaction.
+    /// Whether each of the partitions, in order, is part of the producer's transaction, also after power loss.
     ///
     /// # Errors
     /// What holds for the producer as a whole; see [`TxnError`].
-    pub(crate) fn verify(
+    pub(crate) async fn verify(
         &self,
         id: &StrBytes,
         caller: Caller,
         partitions: &Partitions,
     ) -> Result<Vec<Result<(), TxnError>>, TxnError> {
         let slot = self.inner.find(id).ok_or(TxnError::InvalidProducerIdMapping)?;
-        slot.read(|state| txn::verify(state, caller, partitions))
+        let (verified, written) = {
+            let live = slot.lock();
+            (txn::verify(live.state(), caller, partitions), live.unflushed())
+        };
+        self.inner.safe(&slot, written).await?;
+        verified
     }
 
     /// Does `work` while the partition is certain to be part of the producer's transaction, and the transaction open. `work`

@@ -128,7 +128,7 @@ impl Client {
         let batch = BatchBuilder::new()
             .producer(id, epoch, sequence)
             .transactional()
-            .record(1_700_000_000_000, None, Some(b"v"))
+            .record(SystemClock.now_ms(), None, Some(b"v"))
             .build()
             .unwrap();
         let data = PartitionProduceData::default()

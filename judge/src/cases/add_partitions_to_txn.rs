@@ -89,7 +89,11 @@ fn partitions() -> Vec<Case> {
             // Apache Kafka makes it when it is first asked for a group's coordinator.
             group(run)?;
             let producer = producer(run)?;
-            ask(run, &producer, &json!([{ "Name": "__consumer_offsets", "Partitions": [0] }]))
+            ask(
+                run,
+                &producer,
+                &json!([{ "Name": "__consumer_offsets", "Partitions": [0] }]),
+            )
         }),
         case("more partitions, and one again", |run| {
             let (producer, topic) = (producer(run)?, run.topic(3)?);

@@ -144,7 +144,7 @@ impl Transactions {
             let added = txns.add_patiently(id, caller, &partitions, PATIENCE).await;
             added.map(|()| places.clone().map(|_| Ok(())).collect())
         } else {
-            txns.verify(id, caller, &partitions)
+            txns.verify(id, caller, &partitions).await
         };
         let answers = answers.unwrap_or_else(|error| places.clone().map(|_| Err(error)).collect());
         for (place, answer) in places.zip(answers) {

@@ -111,6 +111,11 @@ impl Live {
             txn::apply(&mut self.state, record);
         }
         self.written += u64::from(!records.is_empty());
+        self.unflushed()
+    }
+
+    /// Which write must be safe before anybody is told of the state.
+    pub(super) fn unflushed(&self) -> Option<u64> {
         (self.written > self.flushed).then_some(self.written)
     }
 }
