@@ -120,6 +120,11 @@ pub const MAY_DIFFER: &[MayDiffer] = &[
     },
     MayDiffer {
         api: "DescribeQuorum",
+        path: "**.LeaderEpoch",
+        reason: "Apache Kafka's controller elects itself again where it was kept from running",
+    },
+    MayDiffer {
+        api: "DescribeQuorum",
         path: "**.HighWatermark",
         reason: "an offset in Apache Kafka's own metadata log",
     },

@@ -5,6 +5,7 @@ use tickertape_broker::wire::build::BatchBuilder;
 use tickertape_broker::wire::compression::Compression;
 
 use super::in_transactions;
+use super::transactions::transactional_id;
 use crate::records::{batch, built};
 use crate::run::{Case, Outcome, Run, case};
 use crate::value::{hex, unhex};
@@ -183,7 +184,7 @@ fn refused() -> Vec<Case> {
         }),
         case("a transaction that is not open", |run| {
             let topic = run.topic(1)?;
-            let id = run.name("transaction");
+            let id = transactional_id(run)?;
             let one = BatchBuilder::new()
                 .producer(4_711, 0, 0)
                 .transactional()

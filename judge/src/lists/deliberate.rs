@@ -15,19 +15,6 @@ macro_rules! not_announced {
 /// What differs on purpose, by API key.
 pub const DELIBERATE: &[Deliberate] = &[
     Deliberate {
-        api: "Produce",
-        case: "a transaction that is not open",
-        differences: &[
-            Differs("Responses[*].PartitionResponses[0].ErrorCode", "53", "19"),
-            Differs(
-                "Responses[*].PartitionResponses[0].ErrorMessage",
-                "null",
-                r#""Unable to verify the partition has been added to the transaction. Underlying error: COORDINATOR_NOT_AVAILABLE""#,
-            ),
-        ],
-        why: "Transactions are not served: a transactional batch is refused at once, where Apache Kafka first looks for the transaction's coordinator.",
-    },
-    Deliberate {
         api: "OffsetCommit",
         case: "a group of which nothing could be committed",
         differences: &[

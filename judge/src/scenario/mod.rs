@@ -104,12 +104,14 @@ impl Stage {
         let create = json!({ "Topics": [topic], "timeoutMs": 60_000 });
         both.ask("CreateTopics", 7, &create)?;
         both.await_topic(FENCE, 1)?;
-        // The coordinators' own topic is made when it is first asked for.
+        // The coordinators' own topics are made when they are first asked for.
         for side in [Side::Ours, Side::Theirs] {
-            let find = json!({ "KeyType": 0, "CoordinatorKeys": ["judge"] });
-            let found = |answer: &serde_json::Value| answer["Coordinators"][0]["ErrorCode"] == 0;
-            crate::both::until(both.client(side), "FindCoordinator", 4, &find, found)?;
-            // Producer ids are given out in blocks, the first of which is to be had; transactions have a topic of their own.
+            for kind in [0, 1] {
+                let find = json!({ "KeyType": kind, "CoordinatorKeys": ["judge"] });
+                let found = |answer: &serde_json::Value| answer["Coordinators"][0]["ErrorCode"] == 0;
+                crate::both::until(both.client(side), "FindCoordinator", 4, &find, found)?;
+            }
+            // Producer ids are given out in blocks, the first of which is to be had.
             for id in [None, Some("judge")] {
                 let init = json!({ "TransactionalId": id, "TransactionTimeoutMs": 60_000 });
                 let issued = |answer: &serde_json::Value| answer["ErrorCode"] == 0;
