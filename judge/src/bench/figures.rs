@@ -11,6 +11,8 @@ pub(super) const RSS_LOADED: &str = "rss loaded";
 pub(super) const TRANSACTIONS: &str = "transactions";
 pub(super) const JOIN_CLASSIC: &str = "join classic";
 pub(super) const JOIN_CONSUMER: &str = "join consumer";
+pub(super) const JOIN_MANY: &str = "join of a hundred";
+pub(super) const REBALANCE: &str = "rebalance of two";
 
 /// The figures of one broker.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 //!
 //! Each round starts both anew on an empty directory, the one that was first before now second; between them nothing
 //! runs. A round of a broker is: its start until the first message is acknowledged; its memory then; how long joining a
-//! group takes by either protocol; transactions per second; an unmeasured load, so that page cache and JIT are warm; then `tickertape bench`.
+//! group takes by either protocol, and how long groups of two and of a hundred take to agree; transactions per second; an unmeasured load, so that page cache and JIT are warm; then `tickertape bench`.
 //! Figures are the medians of the rounds, and the page says within which bounds they lay.
 //!
 //! Apache Kafka runs as it is delivered: its own start script's Java options, `deploy/kafka/server.properties`, defaults
@@ -10,6 +10,7 @@
 
 mod broker;
 mod figures;
+mod groups;
 mod page;
 mod raw;
 mod transactions;
@@ -37,6 +38,9 @@ pub struct Options {
     /// Only transactions, which take seconds; prints the two figures
     #[arg(long)]
     transactions: bool,
+    /// Only groups of several members, which take seconds; prints their figures
+    #[arg(long)]
+    groups: bool,
     /// The directory of the binaries `tickertape` and `tickertape-broker`
     #[arg(long)]
     binaries: PathBuf,
@@ -52,6 +56,9 @@ pub struct Options {
 pub fn run(options: &Options) -> anyhow::Result<()> {
     if options.transactions {
         return only_transactions(options);
+    }
+    if options.groups {
+        return only_groups(options);
     }
     let started = Instant::now();
     let limit = Duration::from_secs(options.seconds_max);
@@ -95,6 +102,37 @@ fn only_transactions(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A quick look at groups of several members.
+fn only_groups(options: &Options) -> anyhow::Result<()> {
+    let mut of = [Figures::default(), Figures::default()];
+    for _ in 0..options.rounds.max(1) {
+        for kind in [Kind::Ours, Kind::Apache] {
+            let broker = kind.start(&options.binaries)?;
+            measure_groups(broker.bootstrap_servers(), &mut of[kind as usize])?;
+        }
+    }
+    for kind in [Kind::Ours, Kind::Apache] {
+        for name in [figures::JOIN_MANY, figures::REBALANCE] {
+            let [median, least, greatest] = of[kind as usize].get(name)?;
+            println!("{kind}, {name}: {median:.1} ms ({least:.1}–{greatest:.1})");
+        }
+    }
+    Ok(())
+}
+
+/// Groups of several members. The first group, which also makes the internal topic, is not measured.
+fn measure_groups(address: &str, figures: &mut Figures) -> anyhow::Result<()> {
+    raw::join_classic(address, "bench-first")?;
+    for rebalance_ms in groups::rebalances(address, "bench-two")? {
+        figures.add(figures::REBALANCE, rebalance_ms);
+    }
+    for at in 0..3 {
+        let join = groups::join_many(address, &format!("bench-many-{at}"))?;
+        figures.add(figures::JOIN_MANY, join.as_secs_f64() * 1e3);
+    }
+    Ok(())
+}
+
 /// One round of one broker.
 fn measure(kind: Kind, options: &Options, figures: &mut Figures) -> anyhow::Result<()> {
     let broker = kind.start(&options.binaries)?;
@@ -112,6 +150,7 @@ fn measure(kind: Kind, options: &Options, figures: &mut Figures) -> anyhow::Resu
             figures.add(name, join_ms);
         }
     }
+    measure_groups(broker.bootstrap_servers(), figures)?;
     let per_second = transactions::per_second(broker.bootstrap_servers())?;
     figures.add(figures::TRANSACTIONS, per_second);
     let bench = |arguments: &[&str]| broker.bench(&options.binaries, arguments);

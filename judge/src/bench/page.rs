@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
-use super::figures::{Figures, JOIN_CLASSIC, JOIN_CONSUMER, RSS_IDLE, RSS_LOADED, START, TRANSACTIONS};
+use super::figures::{
+    Figures, JOIN_CLASSIC, JOIN_CONSUMER, JOIN_MANY, REBALANCE, RSS_IDLE, RSS_LOADED, START, TRANSACTIONS,
+};
 
 /// A row: what it says, the figure's name, its unit, and what ours is to reach.
 struct Row {
@@ -30,7 +32,7 @@ const fn row(what: &'static str, name: &'static str, unit: &'static str, target:
     }
 }
 
-const ROWS: [Row; 16] = [
+const ROWS: [Row; 18] = [
     row(
         "produce 100 B, CPU",
         "produce 100 cpu",
@@ -79,6 +81,13 @@ const ROWS: [Row; 16] = [
     ),
     row("join a group, classic protocol", JOIN_CLASSIC, "ms", None),
     row("join a group, KIP-848", JOIN_CONSUMER, "ms", None),
+    row(
+        "a hundred members join a group",
+        JOIN_MANY,
+        "ms",
+        Some(Target::AtMost(1_000.0)),
+    ),
+    row("two members rebalance", REBALANCE, "ms", Some(Target::AtMost(50.0))),
     row(
         "process start to first acknowledged message",
         START,
@@ -194,6 +203,9 @@ are medians, with the least and the greatest in parentheses. Compare ratios: the
   the other (KIP-890, \"transaction.version\" 2), for three seconds.
 - **join** is measured over one raw connection, from the first request to the answer that has the assignment, for a new group
   with one member, thirty times a round; `group.initial.rebalance.delay.ms` is 0 on both.
+- **rebalance** is from the second member's first request until both have their assignments, and a hundred members join at
+  once, each over a connection of its own, until all have those of one generation. Members learn of a rebalance by heartbeats,
+  which are sent every millisecond (every 20 by the hundred).
 - **start** begins with the process; formatting Apache Kafka's directory is not counted. It includes creating a topic.
 - Apache Kafka runs as it is delivered: the Java options of its start scripts (1 GiB of heap, G1), one KRaft node as
   broker and controller by `deploy/kafka/server.properties`, and defaults otherwise, on {java}.
