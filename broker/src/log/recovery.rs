@@ -322,6 +322,8 @@ impl Opening<'_> {
             .file(self.dir)
             .map_err(|error| self.segment_error(error, &segment))?;
         let mut scanner = Scanner::new(&file, segment.size_bytes(), place.size_bytes);
+        // What comes before it was looked at in an earlier life, and is not looked at again.
+        let scanned_from = segment.next_offset();
         let mut markers = Vec::new();
         let reason = loop {
             match scanner.next().map_err(log_error("reading", segment.path()))? {
@@ -345,7 +347,7 @@ impl Opening<'_> {
             }
         };
         segment.set_dirty();
-        self.forget_ended(place.base_offset..segment.next_offset(), &markers, derived)?;
+        self.forget_ended(scanned_from..segment.next_offset(), &markers, derived)?;
         let Some((end, reason)) = reason else {
             let ends_early = ends_before(&segment, next);
             return Ok((segment, ends_early));

@@ -1,7 +1,10 @@
 //! What a log has after it was not closed.
 
 use super::*;
-use crate::log::{CleanupPolicy, disk::Open};
+use crate::{
+    log::{CleanupPolicy, disk::Open},
+    wire::build::{EndTxnMarker, end_txn_batch},
+};
 
 fn fill(log: &PartitionLog, count: usize) -> Vec<(i64, String)> {
     let value = |n: usize| format!("{n}-{}", "v".repeat(n % 17));
@@ -66,6 +69,33 @@ fn sequences_are_remembered() {
         }
         assert!(append(&log, &sequenced(5, 0, 4, &["gap"])).is_err());
         assert_eq!(append(&log, &sequenced(5, 0, 3, &["d"])).unwrap().base_offset, 3);
+    }
+}
+
+#[test]
+fn aborted_transactions_are_remembered_from_before_a_checkpoint_and_after_it() {
+    let world = World::in_memory();
+    let log = world.open(&LogConfig::default());
+    let abort_one = |log: &PartitionLog, id: i64| {
+        let record = BatchBuilder::new()
+            .producer(id, 0, 0)
+            .transactional()
+            .record(NOW, None, Some(b"aborted"));
+        append(log, &record.build().unwrap()).unwrap();
+        let marker = end_txn_batch(0, 0, NOW, id, 0, 3, EndTxnMarker::Abort);
+        log.append(&marker, Origin::Coordinator, 0, NOW).unwrap();
+    };
+    let aborted = |log: &PartitionLog| {
+        let read = log.read(0, 1 << 20, true, Isolation::ReadCommitted).unwrap();
+        read.aborted.iter().map(|one| one.producer_id).collect::<Vec<_>>()
+    };
+    abort_one(&log, 1);
+    log.checkpoint(NOW).unwrap();
+    abort_one(&log, 2);
+    // Opened again without having been closed, twice: what recovery itself takes away would stay away.
+    for _ in 0..2 {
+        let log = world.open(&LogConfig::default());
+        assert_eq!(aborted(&log), [1, 2]);
     }
 }
 

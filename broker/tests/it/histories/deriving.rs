@@ -25,13 +25,15 @@ pub(crate) fn derive(site: &Site, group: usize, transactional_id: usize, protoco
             continue;
         };
         let consumer = reading::member(site, group, Isolation::Committed, protocol);
-        let life = rng.random_range(5..60);
-        for _ in 0..life {
+        let mut life = rng.random_range(3..40);
+        while life > 0 && !site.is_over() && !site.journal.is_broken() {
             let batch = poll(site, &consumer);
-            if site.is_over() {
-                break;
+            // Nothing is polled while the group makes out who reads what.
+            if batch.is_empty() {
+                continue;
             }
-            if !batch.is_empty() && !matches!(transact(site, group, &producer, &consumer, &batch, &mut rng), Ok(true)) {
+            life -= 1;
+            if site.is_over() || !matches!(transact(site, group, &producer, &consumer, &batch, &mut rng), Ok(true)) {
                 break;
             }
         }

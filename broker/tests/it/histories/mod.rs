@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 use rand::Rng;
 use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
+use tempfile::TempDir;
 
 use crate::support::process::Process;
 use crate::support::seed;
@@ -170,7 +171,7 @@ fn start(at: SocketAddr, clients_go_to: SocketAddr, data: &Path) -> Process {
 /// A broker behind a bad network.
 struct Stage {
     at: SocketAddr,
-    data: tempfile::TempDir,
+    data: TempDir,
     proxy: Proxy,
     broker: Option<Process>,
 }
@@ -223,7 +224,7 @@ impl Stage {
 }
 
 /// Performs the history of a seed.
-fn perform(seed: u64) -> (Plan, History) {
+fn perform(seed: u64) -> (Plan, History, TempDir) {
     let mut rng = seed::part(seed, 0);
     let plan = Plan::of(&mut rng);
     let mut stage = Stage::new(seed::part(seed, 1));
@@ -273,7 +274,8 @@ fn perform(seed: u64) -> (Plan, History) {
         read_everything(&site, derives);
     }
     let history = site.journal.look(std::mem::take);
-    (plan, history)
+    drop(stage.broker.take());
+    (plan, history, stage.data)
 }
 
 /// Reads what is there in the end, and waits until groups have read it too.
@@ -348,11 +350,11 @@ fn histories_under_faults_have_no_anomalies() {
                     }
                     let seed = first.wrapping_add(index);
                     let began = Instant::now();
-                    let (plan, history) = perform(seed);
+                    let (plan, history, data) = perform(seed);
                     let findings = check::check(&history);
                     tell(seed, &plan, &history, began.elapsed());
                     if !findings.is_empty() {
-                        failed.lock().push((seed, plan, findings));
+                        failed.lock().push((seed, plan, findings, data.keep()));
                     }
                 }
             });
@@ -360,8 +362,9 @@ fn histories_under_faults_have_no_anomalies() {
     });
     println!("{count} histories in {:.1} s", started.elapsed().as_secs_f64());
     let failed = failed.into_inner();
-    for (seed, plan, findings) in &failed {
+    for (seed, plan, findings, data) in &failed {
         eprintln!("cargo xtask histories --seed {seed} --count 1\n{plan:?}");
+        eprintln!("    what the broker had is kept in {}", data.display());
         for (anomaly, what) in findings.iter().take(20) {
             eprintln!("    {anomaly:?}: {what}");
         }
