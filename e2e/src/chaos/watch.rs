@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use arrow::array::AsArray as _;
@@ -35,6 +35,8 @@ const CONCURRENT_READS: usize = 8;
 const ASK: Duration = Duration::from_secs(2);
 /// How many of a partition's newest committed rows SQL is asked for.
 const SQL_ROWS: i64 = 3_000;
+/// How many times as long as a query the pause after it is.
+const QUERY_PAUSES: u32 = 3;
 /// Between two passes, so that the reader is not most of the load.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -55,6 +57,8 @@ struct State {
     committed: Offsets,
     passes: u64,
     queries: u64,
+    /// When SQL is asked again.
+    query_due: Option<Instant>,
 }
 
 /// The reader.
@@ -167,7 +171,14 @@ impl Watch {
             state.committed.clone_from(&committed);
             state.passes += 1;
         }
-        self.query(&committed).await
+        if self.state().query_due.is_some_and(|due| Instant::now() < due) {
+            return Ok(());
+        }
+        let asked = Instant::now();
+        let answered = self.query(&committed).await;
+        // SQL looks at every object's footer: with many of them the listings come first.
+        self.state().query_due = Some(Instant::now() + asked.elapsed() * QUERY_PAUSES);
+        answered
     }
 
     /// Compares the claims of a lake in which nobody writes.
