@@ -38,6 +38,8 @@ const KEEP: &str = "keep";
 
 /// Runs Java until it ends or this process does, then removes the directory.
 const WATCH: &str = r#"
+# Ctrl-C goes to every process of a terminal; this one is to outlive those that it ends.
+trap '' HUP INT
 dir=$1; shift
 exec 3<&0
 # Not its business: the shell's own word that Java was killed.
