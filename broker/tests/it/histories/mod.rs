@@ -40,12 +40,12 @@ mod site;
 
 const HISTORIES_DEFAULT: u64 = 20;
 /// Histories that are performed at a time: they wait much more than they work.
-const AT_A_TIME: usize = 4;
+const AT_A_TIME: usize = 6;
 /// What each producer wants to do.
 const RECORDS: usize = 2_000;
 /// Producers with one transactional id, one after the other, and the transactions of each.
 const LIVES: usize = 3;
-const TRANSACTIONS: usize = 40;
+const TRANSACTIONS: usize = 25;
 /// The transactional ids of those who derive begin here.
 const DERIVERS: usize = 100;
 
