@@ -2,7 +2,7 @@
 //!
 //! A [`Transaction`] comes into being with the first InitProducerId of its id and goes when it has been idle for
 //! `transactional.id.expiration.ms`. In between it goes round: partitions are added ([`partitions`]), the producer ends it
-//! or a time-out does ([`end`]), markers are written into every partition, and it is complete ([`complete`]).
+//! or a time-out does ([`mod@end`]), markers are written into every partition, and it is complete ([`mod@complete`]).
 //!
 //! **Once prepared, decided.** From `PrepareCommit` or `PrepareAbort` there is one way on, and nobody but the completion
 //! takes it: every command is told `CONCURRENT_TRANSACTIONS` until then. So the stored `Prepare…` is the moment at which a
@@ -174,7 +174,7 @@ pub fn apply(state: &mut Option<Transaction>, record: &Record) {
 /// What has to be done besides the reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Once the record is durable: write the marker into each partition of the transaction, then [`complete`] it.
+    /// Once the record is durable: write the marker into each partition of the transaction, then [`complete()`] it.
     WriteMarkers(Markers),
 }
 

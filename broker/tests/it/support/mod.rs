@@ -9,3 +9,4 @@ pub(crate) mod codecs;
 pub(crate) mod generate;
 pub(crate) mod process;
 pub(crate) mod seed;
+pub(crate) mod transactional;
