@@ -176,13 +176,13 @@ fn declare(columns: &mut TableSchema, options: &ConsumeOptions, table: &str) -> 
 fn consumer_config(options: &ConsumeOptions) -> anyhow::Result<ClientConfig> {
     // What librdkafka fetches ahead is memory too.
     let ahead_kib = (ahead_bytes(options) / 1024).to_string();
-    let ahead = ahead_bytes(options).to_string();
+    let fetch = fetch_bytes(options).to_string();
     let mut config = options.kafka.client_config(&[
         ("group.id", options.group()),
         ("auto.offset.reset", "earliest"),
         ("isolation.level", "read_committed"),
         ("queued.max.messages.kbytes", &ahead_kib),
-        ("fetch.max.bytes", &ahead),
+        ("fetch.max.bytes", &fetch),
         ("statistics.interval.ms", "1000"),
         ("topic.metadata.refresh.interval.ms", "10000"),
         ("reconnect.backoff.max.ms", "1000"),
@@ -203,9 +203,17 @@ fn consumer_config(options: &ConsumeOptions) -> anyhow::Result<ClientConfig> {
     Ok(config)
 }
 
-/// How much may be fetched ahead.
+/// How many bytes of values may be fetched ahead. librdkafka takes two or three times as much again for a small message.
 fn ahead_bytes(options: &ConsumeOptions) -> usize {
-    (options.memory / 8).clamp(1 << 20, 32 << 20).min(options.memory / 2)
+    (options.memory / 48).clamp(64 << 10, 32 << 20)
+}
+
+/// How many bytes one answer may have. They are compressed, and all of them are unpacked at once. librdkafka takes no
+/// less than `message.max.bytes`.
+fn fetch_bytes(options: &ConsumeOptions) -> usize {
+    let message_max = options.kafka.property("message.max.bytes");
+    let message_max = message_max.and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
+    (options.memory / 128).min(8 << 20).max(message_max)
 }
 
 /// For reading a range again: without the group's part, and told of the end.
@@ -226,7 +234,7 @@ fn limits(options: &ConsumeOptions) -> Limits {
         bytes_max: options.max_bytes.min(512 << 20),
         age_max: options.max_age,
         // What librdkafka holds ahead is memory too.
-        memory_max: options.memory - ahead_bytes(options),
+        memory_max: options.memory / 8 * 7,
         rotate_ms: options.rotate_at.map(|at| at.0),
     }
 }

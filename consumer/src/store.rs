@@ -5,7 +5,7 @@
 //! answer was lost: callers must only put what may be put twice, or settle a lost race by reading
 //! ([`Store::put_if_absent`]).
 
-use std::{fmt::Display, future::Future, time::Duration};
+use std::{fmt::Display, future::Future, sync::Arc, time::Duration};
 
 use aws_sdk_s3::{
     Client,
@@ -17,6 +17,7 @@ use aws_sdk_s3::{
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use tickertape_client::{UsageError, s3::S3Url};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::now;
@@ -24,6 +25,8 @@ use crate::clock::now;
 /// The pauses between attempts, from the first to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How many requests are under way at once.
+const REQUESTS_AT_ONCE: usize = 64;
 /// What is larger is written in parts.
 const MULTIPART_BYTES_MIN: usize = 32 << 20;
 /// The size of a part, and how many are sent at once.
@@ -86,6 +89,8 @@ pub struct Store {
     timeout: Duration,
     /// Ends waiting, not what is under way: set when the sink has to go at once.
     give_up: CancellationToken,
+    /// One for each request under way: every one costs a connection and its buffers.
+    requests: Arc<Semaphore>,
 }
 
 impl Store {
@@ -96,6 +101,7 @@ impl Store {
             lake,
             timeout,
             give_up,
+            requests: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
         }
     }
 
@@ -323,7 +329,12 @@ impl Store {
         let started = now();
         let mut pause = PAUSE_MIN;
         loop {
-            let reason = match attempt().await {
+            let outcome = {
+                // Never closed.
+                let _one_of_some = self.requests.acquire().await.ok();
+                attempt().await
+            };
+            let reason = match outcome {
                 Ok(done) => return Ok(done),
                 Err(Attempt::Never(reason)) => {
                     return Err(StoreError::Refused {

@@ -242,6 +242,10 @@ impl Sink {
         assert_eq!(self.stats.written.load(Ordering::Relaxed), messages);
     }
 
+    pub(crate) fn has_ended(&self) -> bool {
+        self.task.is_finished()
+    }
+
     /// Asks it to stop and waits for what it says.
     pub(crate) async fn stop(self) -> anyhow::Result<Summary> {
         self.stop.cancel();

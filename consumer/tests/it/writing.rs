@@ -144,6 +144,7 @@ async fn a_small_memory_is_held_and_everything_is_written() {
     crate::support::until(|| {
         let used = sink.stats.memory_bytes.load(std::sync::atomic::Ordering::Relaxed);
         assert!(used <= 400_000 + 100_000, "{used}");
+        assert!(!sink.has_ended(), "the sink has ended");
         sink.stats.consumed.load(std::sync::atomic::Ordering::Relaxed) == 12_000
     })
     .await;
