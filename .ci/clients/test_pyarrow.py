@@ -203,7 +203,7 @@ def test_parquet(bootstrap, s3, lake, partitions, topic, compression, tmp_path):
     asked = duckdb.sql(
         f"""SELECT count(*), count(DISTINCT (_partition, _offset)), sum(size), sum(amount), sum(len(fills)), sum(venue.level.bid),
         min(event_time)::VARCHAR, count(added.x) FROM read_parquet('{folder}/*/*.parquet', union_by_name = true, hive_partitioning = true)"""
-    ).fetchone()
+    ).fetchall()[0]
     count = ROWS + 10
     every = list(range(ROWS)) + list(range(10))
     assert asked[:6] == (count, count, sum(at * 100 for at in range(ROWS)), sum(decimal.Decimal(f"{at}.10") for at in every), 2 * count, sum(every))
@@ -227,6 +227,6 @@ def test_json(bootstrap, s3, lake, partitions, topic, tmp_path):
         assert {name: rows[at][name] for name in ("symbol", "price", "size", "venue", "tags")} == {
             name: value[name] for name in ("symbol", "price", "size", "venue", "tags")
         }
-    asked = duckdb.sql(f"SELECT count(*), sum(size), sum(venue.level.bid) FROM read_json('{tmp_path}/*.jsonl.gz')").fetchone()
+    asked = duckdb.sql(f"SELECT count(*), sum(size), sum(venue.level.bid) FROM read_json('{tmp_path}/*.jsonl.gz')").fetchall()[0]
     assert asked == (ROWS, sum(at * 100 for at in range(ROWS)), sum(range(ROWS)))
     assert sorted(rejected_of(lake, topic)) == [(0, ROWS + at) for at in range(len(BAD))]
