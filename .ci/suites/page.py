@@ -26,7 +26,7 @@ class Record:
     """name of a suite -> its version, and its counts on each side."""
 
     def __init__(self, suites):
-        self._read = json.dumps(suites)
+        self._read = json.dumps(suites, sort_keys=True)
         self.suites = suites
 
     @classmethod
@@ -38,13 +38,13 @@ class Record:
         found |= {"version": suite.VERSION, "url": suite.URL, "about": suite.ABOUT, side: counts}
 
     def write(self):
-        RESULTS.write_text(json.dumps(self.suites, indent=2) + "\n")
+        RESULTS.write_text(json.dumps(self.suites, indent=2, sort_keys=True) + "\n")
         PAGE.write_text(self._page())
 
     def differences(self):
         """What is not as recorded, a sentence each."""
         wrong = []
-        if json.dumps(self.suites) != self._read:
+        if json.dumps(self.suites, sort_keys=True) != self._read:
             wrong.append(f"the counts are not those of {RESULTS.relative_to(REPOSITORY)}: run with --write")
         elif not PAGE.exists() or PAGE.read_text() != self._page():
             wrong.append(f"{PAGE.relative_to(REPOSITORY)} is not up to date: run with --write")
@@ -52,13 +52,13 @@ class Record:
 
     def _page(self):
         text = HEAD
-        for name, found in self.suites.items():
+        for name, found in sorted(self.suites.items()):
             cells = [self._cell(found.get(side)) for side in ("kafka", "ours")]
             text += f"| [{name} {found['version']}]({found['url']}) | {found['about']} | {' | '.join(cells)} |\n"
-        only_ours = [f"`{test}` ({name})" for name in self.suites for test in known.only_ours(name)]
+        only_ours = [f"`{test}` ({name})" for name in sorted(self.suites) for test in known.only_ours(name)]
         text += f"\nPass on Apache Kafka and fail here: {', '.join(only_ours) or 'none'}.\n"
         text += "\n## Known failures\n\nA failure that is not one of these fails CI, and so does one of these that passes.\n"
-        for name in self.suites:
+        for name in sorted(self.suites):
             text += self._failures(name)
         return text
 

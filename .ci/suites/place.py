@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "tickertape" / "suites"
@@ -44,11 +45,12 @@ class Place:
             raise SystemExit(f"{' '.join(map(str, command))}: exit code {run.returncode}\n{run.stdout}{run.stderr}")
         return run.stdout
 
-    def run(self, *command, cwd=None, env=None, patience_s=600, append=False):
+    def run(self, *command, cwd=None, env=None, patience_s=600, append=False, until=None):
         """Runs tests, however they end; returns their standard output, which is kept in the log `output`, as what they say
         on standard error is in the log `errors`.
 
-        What runs longer than `patience_s` is ended, and so is whatever it left behind.
+        What runs longer than `patience_s`, or on after the file `until` is there, is ended, and so is whatever it left
+        behind.
         """
         mode = "a" if append else "w"
         with open(self.log("output"), mode) as output, open(self.log("errors"), mode) as errors:
@@ -62,9 +64,7 @@ class Place:
                 stderr=errors,
                 start_new_session=True,
             )
-            try:
-                process.wait(patience_s)
-            except subprocess.TimeoutExpired:
+            if not _wait(process, patience_s, until):
                 errors.write(f"\nended after {patience_s} s\n")
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -72,3 +72,15 @@ class Place:
         with open(self.log("output"), "rb") as output:
             output.seek(begin)
             return output.read().decode(errors="replace")
+
+
+def _wait(process, patience_s, until):
+    """Whether the process ended, or has written its report, in time."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+            return True
+        if until and until.exists():
+            return True
+    return False

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use kafka_protocol::messages::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
+use kafka_protocol::messages::create_topics_request::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
+};
 use kafka_protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
 use kafka_protocol::messages::{BrokerId, CreateTopicsRequest, CreateTopicsResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
@@ -16,7 +18,7 @@ use uuid::Uuid;
 use super::{Disconnect, RequestContext, describe_configs};
 use crate::config::{Values, check_topic_overrides, log_config};
 use crate::error::{ApiError, ResponseError};
-use crate::metadata::topics::{Topic, TopicsError, check_name};
+use crate::metadata::topics::{OFFSETS_TOPIC, Topic, TopicsError, check_name};
 
 /// The topic of Kafka's own metadata, which is never to be made.
 const CLUSTER_METADATA: &str = "__cluster_metadata";
@@ -131,12 +133,27 @@ async fn create(
     Ok(result)
 }
 
-/// Makes a topic that a client has mentioned, with the broker's defaults.
+/// Makes a topic that a client has mentioned, with the broker's defaults; that of the groups' offsets as Apache Kafka does
+/// when it looks for the coordinator of one.
 pub(crate) async fn auto_create(ctx: &RequestContext, name: &str) -> Result<Arc<Topic>, ApiError> {
-    let asked = CreatableTopic::default()
+    let mut asked = CreatableTopic::default()
         .with_name(TopicName(StrBytes::from_string(name.to_owned())))
         .with_num_partitions(-1)
         .with_replication_factor(-1);
+    if name == OFFSETS_TOPIC {
+        let config = &ctx.broker.config;
+        let set = |name: &'static str, value: String| {
+            CreatableTopicConfig::default()
+                .with_name(StrBytes::from_static_str(name))
+                .with_value(Some(StrBytes::from_string(value)))
+        };
+        asked.num_partitions = i32::try_from(config.int("offsets.topic.num.partitions")).unwrap_or(-1);
+        asked.configs = vec![
+            set("cleanup.policy", "compact".to_owned()),
+            set("compression.type", "producer".to_owned()),
+            set("segment.bytes", config.string("offsets.topic.segment.bytes")),
+        ];
+    }
     let plan = plan(ctx, &asked)?;
     match make(ctx, name, Uuid::new_v4(), plan.partitions, plan.overrides).await {
         // Somebody else was faster.

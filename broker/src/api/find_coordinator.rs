@@ -1,5 +1,8 @@
 //! FindCoordinator (10), v0–6: which broker coordinates a group or a transactional id. Here it is always this one.
 //!
+//! The first question for a group's makes `__consumer_offsets`, as in Apache Kafka: tools list it, and patterns leave it out.
+//! What groups commit is kept elsewhere, so it stays without records.
+//!
 //! v1 adds the kind of key, v4 takes several keys (KIP-699), v6 share groups (KIP-932), which are not served:
 //! `INVALID_REQUEST`, as from an Apache Kafka without them.
 
@@ -7,8 +10,9 @@ use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordinatorResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::{Disconnect, RequestContext};
+use super::{Disconnect, RequestContext, create_topics};
 use crate::error::{ApiError, ResponseError};
+use crate::metadata::topics::OFFSETS_TOPIC;
 
 /// From this version on there are several keys.
 const SEVERAL_KEYS_SINCE: i16 = 4;
@@ -26,6 +30,13 @@ pub(crate) async fn handle(
     } else {
         request.coordinator_keys
     };
+    if request.key_type == GROUP
+        && !keys.is_empty()
+        && ctx.broker.topics.get(OFFSETS_TOPIC).is_none()
+        && let Err(error) = create_topics::auto_create(ctx, OFFSETS_TOPIC).await
+    {
+        tracing::warn!(topic = OFFSETS_TOPIC, "cannot be made: {}", error.error);
+    }
     let mut found = keys.into_iter().map(|key| find(ctx, request.key_type, key));
     if version >= SEVERAL_KEYS_SINCE {
         return Ok(FindCoordinatorResponse::default().with_coordinators(found.collect()));

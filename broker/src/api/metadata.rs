@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{Disconnect, RequestContext, create_topics, operations};
 use crate::error::ResponseError;
-use crate::metadata::topics::{Topic, check_name};
+use crate::metadata::topics::{Topic, check_name, is_internal};
 
 /// Answers, making what may be made.
 pub(crate) async fn handle(
@@ -137,6 +137,7 @@ fn unknown(version: i16, name: Option<TopicName>, id: Uuid, error: ResponseError
         name
     };
     MetadataResponseTopic::default()
+        .with_is_internal(name.as_deref().is_some_and(|name| is_internal(name)))
         .with_error_code(error.code())
         .with_name(name)
         .with_topic_id(id)

@@ -106,6 +106,9 @@ pub(crate) async fn handle(ctx: &RequestContext, version: i16, request: ProduceR
     Reply::message(ctx, version, &ProduceResponse::default().with_responses(responses))
 }
 
+/// Who may write to the broker's own topics: Apache Kafka's tools call themselves so.
+const ADMIN_CLIENT_ID: &str = "__admin_client";
+
 fn find_topic(ctx: &RequestContext, version: i16, data: &TopicProduceData) -> Result<Arc<Topic>, ResponseError> {
     if version >= 13 {
         return ctx
@@ -173,6 +176,9 @@ fn append(
     // Only what could be appended learns that nothing of the request is, as in Apache Kafka.
     if let Some(error) = whole_request_error {
         return Err(Refusal::plain(error));
+    }
+    if topic.internal && ctx.client_id.as_deref() != Some(ADMIN_CLIENT_ID) {
+        return Err(Refusal::plain(ResponseError::InvalidTopicException));
     }
     let appended = transactions.append(ctx, &topic.name, partition, records, now_ms)?;
     let appended = appended.map_err(|error| {

@@ -25,6 +25,7 @@ use uuid::Uuid;
 use super::store::{Store, StoreError, Tree};
 use crate::clock::Clock;
 use crate::config::{BrokerConfig, Values, log_config};
+pub(crate) use crate::coordinator::group::offsets::OFFSETS_TOPIC;
 use crate::log::{LogConfig, LogDir, LogError, PartitionLog};
 
 /// One partition of a topic.
@@ -240,7 +241,7 @@ impl Topics {
         let stored = Stored {
             id,
             partitions,
-            internal: false,
+            internal: is_internal(name),
             born_after: self.unclean_stops,
             overrides,
             deleting: false,
@@ -413,6 +414,11 @@ impl Topics {
             partitions,
         }))
     }
+}
+
+/// Whether a topic is the broker's own, by its name: clients that subscribe by a pattern leave it out, and none writes to it.
+pub(crate) fn is_internal(name: &str) -> bool {
+    [OFFSETS_TOPIC, "__transaction_state", "__share_group_state"].contains(&name)
 }
 
 /// Why a name cannot be a topic's, in Kafka's words.

@@ -11,6 +11,7 @@ use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::describe_user_scram_credentials_request::UserName;
 use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::update_features_request::FeatureUpdateKey;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::StrBytes;
@@ -362,4 +363,52 @@ fn the_broker_is_the_only_controller() {
         let refused = describe(topic, partition).topics.remove(0).partitions.remove(0);
         assert_eq!(refused.error_code, ResponseError::UnknownTopicOrPartition.code());
     }
+}
+
+#[test]
+fn who_looks_for_a_groups_coordinator_finds_the_topic_of_offsets() {
+    let broker = Broker::builder()
+        .property("offsets.topic.num.partitions", "3")
+        .start_blocking()
+        .unwrap();
+    let mut client = Client::connect(broker.bootstrap_servers());
+    let listed = |client: &mut Client| {
+        let request = MetadataRequest::default().with_topics(None);
+        let answer = client.call(latest(ApiKey::Metadata), &request);
+        let topics = answer.topics.into_iter();
+        topics
+            .map(|topic| {
+                (
+                    topic.name.unwrap().to_string(),
+                    topic.partitions.len(),
+                    topic.is_internal,
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let find = |kind| {
+        FindCoordinatorRequest::default()
+            .with_key_type(kind)
+            .with_coordinator_keys(vec![text("anyone")])
+    };
+    client.call(latest(ApiKey::FindCoordinator), &find(1));
+    assert_eq!(listed(&mut client), [], "a transaction's is none of a group");
+    for _ in 0..2 {
+        let found = client.call(latest(ApiKey::FindCoordinator), &find(0));
+        assert_eq!(found.coordinators[0].error_code, 0);
+        assert_eq!(listed(&mut client), [("__consumer_offsets".to_owned(), 3, true)]);
+    }
+    let request = MetadataRequest::default().with_topics(None);
+    let topic_id = client.call(latest(ApiKey::Metadata), &request).topics[0].topic_id;
+    let batch = BatchBuilder::new().record(1_000, None, Some(b"a")).build().unwrap();
+    let partition = PartitionProduceData::default().with_records(Some(batch.into()));
+    let topic = TopicProduceData::default()
+        .with_topic_id(topic_id)
+        .with_partition_data(vec![partition]);
+    let request = ProduceRequest::default().with_acks(-1).with_topic_data(vec![topic]);
+    let refused = client.call(latest(ApiKey::Produce), &request);
+    assert_eq!(
+        refused.responses[0].partition_responses[0].error_code,
+        ResponseError::InvalidTopicException.code()
+    );
 }

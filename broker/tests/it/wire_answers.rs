@@ -12,6 +12,9 @@ use crate::support::seed::seeded;
 /// Produce with `acks=0` is the one request that has no answer.
 const PRODUCE: i16 = 0;
 
+/// A filter of defaults has `UNKNOWN` elements, on which Apache Kafka closes the connection.
+const DESCRIBE_ACLS: i16 = 29;
+
 /// Walks an answer by its shape to its last byte, and encodes it again to the same bytes.
 fn check(codecs: &[Codec], api_key: i16, version: i16, answer: &Bytes) {
     let shape = shapes::response(api_key).unwrap();
@@ -34,7 +37,7 @@ fn a_request_of_defaults_is_answered_in_every_version() {
     let broker = tickertape_broker::Broker::builder().start_blocking().unwrap();
     let codecs = codecs();
     let mut client = Client::connect(broker.bootstrap_servers());
-    for api in tickertape_broker::served().filter(|api| api.key != PRODUCE) {
+    for api in tickertape_broker::served().filter(|api| ![PRODUCE, DESCRIBE_ACLS].contains(&api.key)) {
         let shape = shapes::request(api.key).unwrap();
         for version in api.min..=api.max {
             let body = generate::plain(shape, version);

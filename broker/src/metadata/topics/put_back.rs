@@ -36,7 +36,7 @@ pub(crate) fn put_back(store: &Store, found: &BTreeMap<String, Found>) -> Result
             None => Stored {
                 id: found.id,
                 partitions: found.partitions,
-                internal: false,
+                internal: super::is_internal(name),
                 born_after: unclean_stops.saturating_sub(found.leader_epoch.saturating_add(1)),
                 overrides: Values::new(),
                 deleting: false,
