@@ -42,8 +42,8 @@ use self::watch::Watch;
 
 /// How long a sink may take to send a request that is waited for. It sends all kinds several times a second.
 const REQUEST_WAIT: Duration = Duration::from_secs(3);
-/// How long the sinks may take to write what was there when the faults ended; far longer than they do.
-const CATCH_UP: Duration = Duration::from_secs(120);
+/// How long the sinks may take to write what was there when the faults ended; far longer than they do on any machine.
+const CATCH_UP: Duration = Duration::from_secs(600);
 /// How often somebody looks whether they have.
 const LOOK: Duration = Duration::from_millis(25);
 
