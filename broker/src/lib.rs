@@ -9,6 +9,7 @@ pub mod coordinator;
 mod error;
 mod hash_order;
 pub mod log;
+pub mod loggers;
 pub mod metadata;
 mod rebuild;
 pub mod runtime;

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use tickertape_broker::BrokerError;
 use tickertape_broker::cli::{self, BrokerOptions};
+use tickertape_broker::loggers;
+use tracing_subscriber::EnvFilter;
 
 /// A Kafka-compatible broker: one process, one data directory, no other services.
 ///
@@ -20,12 +22,16 @@ struct Command {
 
 fn main() -> ExitCode {
     let command = Command::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt()
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    let base = filter.to_string();
+    let logging = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
-        .init();
+        .with_filter_reloading();
+    let handle = logging.reload_handle();
+    loggers::changed_by(base, move |filter| handle.reload(EnvFilter::new(filter)).is_ok());
+    logging.init();
     match run(command.options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

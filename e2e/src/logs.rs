@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
+use tickertape_broker::loggers;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -19,12 +20,16 @@ static FILE: Mutex<Option<File>> = Mutex::new(None);
 /// Starts logging to stderr; `RUST_LOG` says how much.
 pub(crate) fn init() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
-    tracing_subscriber::fmt()
+    let base = filter.to_string();
+    let logging = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(Target)
         .with_ansi(io::stderr().is_terminal())
         .compact()
-        .init();
+        .with_filter_reloading();
+    let handle = logging.reload_handle();
+    loggers::changed_by(base, move |filter| handle.reload(EnvFilter::new(filter)).is_ok());
+    logging.init();
 }
 
 /// While it lives, log lines go to a file.

@@ -10,7 +10,7 @@ use kafka_protocol::messages::describe_configs_response::{
 use kafka_protocol::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::{Disconnect, RequestContext};
+use super::{Disconnect, RequestContext, broker_loggers};
 use crate::config::{
     BROKER_PROPERTIES, BrokerConfig, CLIENT_METRICS_PROPERTIES, Definition, GROUP_PROPERTIES, Source, SourcedValue,
     TOPIC_PROPERTIES, Update, Values, broker_property, effective, group_value,
@@ -26,8 +26,8 @@ pub(crate) const BROKER: i8 = 4;
 pub(crate) const CLIENT_METRICS: i8 = 16;
 /// `ConfigResource.Type.GROUP`.
 pub(crate) const GROUP: i8 = 32;
-/// Resource types that Kafka knows and that are not served, with the names that its messages give them.
-pub(crate) const UNSERVED: [(i8, &str); 1] = [(8, "BROKER_LOGGER")];
+/// `ConfigResource.Type.BROKER_LOGGER`.
+pub(crate) const BROKER_LOGGER: i8 = 8;
 
 /// One property as it is.
 pub(crate) struct Entry {
@@ -67,12 +67,18 @@ pub(crate) async fn handle(
         let result = DescribeConfigsResult::default()
             .with_resource_type(resource.resource_type)
             .with_resource_name(resource.resource_name.clone());
+        if resource.resource_type == BROKER_LOGGER {
+            return match broker_loggers::describe(ctx, &resource.resource_name) {
+                Ok(mut loggers) => {
+                    loggers.retain(|logger| is_wanted(resource, &logger.name));
+                    result.with_configs(loggers)
+                }
+                Err(error) => result.with_error_code(error.code()).with_error_message(error.message),
+            };
+        }
         match entries(ctx, resource) {
             Ok(entries) => {
-                let wanted = |entry: &Entry| match &resource.configuration_keys {
-                    Some(keys) if !keys.is_empty() => keys.iter().any(|key| **key == *entry.definition.name),
-                    _ => true,
-                };
+                let wanted = |entry: &Entry| is_wanted(resource, entry.definition.name);
                 let show = |entry| show(entry, version, request.include_synonyms, request.include_documentation);
                 let mut configs: Vec<_> = entries.into_iter().filter(wanted).map(show).collect();
                 if resource.resource_type == BROKER {
@@ -84,6 +90,14 @@ pub(crate) async fn handle(
         }
     });
     Ok(DescribeConfigsResponse::default().with_results(results.collect()))
+}
+
+/// Whether a property is asked for: by its name, or as all are.
+fn is_wanted(resource: &DescribeConfigsResource, name: &str) -> bool {
+    match &resource.configuration_keys {
+        Some(keys) if !keys.is_empty() => keys.iter().any(|key| **key == *name),
+        _ => true,
+    }
 }
 
 fn entries(ctx: &RequestContext, resource: &DescribeConfigsResource) -> Result<Vec<Entry>, ApiError> {
@@ -110,10 +124,7 @@ fn entries(ctx: &RequestContext, resource: &DescribeConfigsResource) -> Result<V
         CLIENT_METRICS => Ok(client_metrics_entries(&ctx.broker.client_metrics.get(name))),
         GROUP if name.is_empty() => invalid("Group name must not be empty".to_owned()),
         GROUP => Ok(group_entries(config, &ctx.broker.group_configs.get(name))),
-        other => match UNSERVED.iter().find(|(id, _)| *id == other) {
-            Some((_, kind)) => invalid(format!("Unsupported resource type: {kind}")),
-            None => Err(ApiError::plain(ResponseError::InvalidRequest)),
-        },
+        _ => Err(ApiError::plain(ResponseError::InvalidRequest)),
     }
 }
 
@@ -197,10 +208,7 @@ fn unknown_entries(
     resource: &DescribeConfigsResource,
     synonyms: bool,
 ) -> Vec<DescribeConfigsResourceResult> {
-    let wanted = |name: &String| match &resource.configuration_keys {
-        Some(keys) if !keys.is_empty() => keys.iter().any(|key| **key == **name),
-        _ => true,
-    };
+    let wanted = |name: &String| is_wanted(resource, name);
     let entry = |(name, sources): (String, Vec<Source>)| {
         let name = StrBytes::from_string(name);
         let synonym = |source: &Source| {

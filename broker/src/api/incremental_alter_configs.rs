@@ -13,8 +13,8 @@ use kafka_protocol::messages::{IncrementalAlterConfigsRequest, IncrementalAlterC
 use super::config_changes::{
     check_broker_name, each, invalid, replace_broker, replace_client_metrics, replace_group, replace_topic,
 };
-use super::describe_configs::{BROKER, CLIENT_METRICS, GROUP, TOPIC, UNSERVED};
-use super::{Disconnect, RequestContext};
+use super::describe_configs::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
+use super::{Disconnect, RequestContext, broker_loggers};
 use crate::config::{Kind, Values, broker_property, effective, group_property, topic_property};
 use crate::error::{ApiError, ResponseError};
 
@@ -78,10 +78,8 @@ async fn alter(ctx: &RequestContext, resource: &AlterConfigsResource, validate_o
         BROKER => alter_broker(ctx, resource, validate_only).await,
         CLIENT_METRICS => alter_client_metrics(ctx, resource, validate_only).await,
         GROUP => alter_group(ctx, resource, validate_only).await,
-        other => match UNSERVED.iter().find(|(id, _)| *id == other) {
-            Some((_, kind)) => Err(invalid(format!("Unsupported resource type: {kind}"))),
-            None => Err(invalid(format!("Unknown resource type {other}"))),
-        },
+        BROKER_LOGGER => broker_loggers::alter(ctx, resource, validate_only),
+        other => Err(invalid(format!("Unknown resource type {other}"))),
     }
 }
 

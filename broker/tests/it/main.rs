@@ -5,6 +5,7 @@
 mod cleaner;
 mod clients;
 mod compaction_memory;
+mod configs;
 mod docs;
 mod fetching;
 mod full_disk;

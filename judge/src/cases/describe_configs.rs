@@ -120,6 +120,14 @@ pub(super) fn cases() -> Vec<Case> {
             json!({}),
         ),
         describes("loggers", all(8, "1"), json!({})),
+        describes(
+            "a logger that there is not",
+            resource(8, "1", json!(["nope"])),
+            json!({}),
+        ),
+        describes("loggers of another broker", all(8, "2"), json!({})),
+        describes("loggers of no broker", all(8, ""), json!({})),
+        describes("loggers of a broker that is no number", all(8, "one"), json!({})),
         describes("client metrics", all(16, "m"), json!({})),
         describes("client metrics without a name", all(16, ""), json!({})),
         describes(

@@ -415,6 +415,22 @@ pub(super) fn cases() -> Vec<Case> {
         of("resource 1", 1, "x", &[]),
         of("resource 99", 99, "x", &[]),
         of("loggers", 8, "1", &[("kafka", SET, Some("INFO"))]),
+        of("loggers of another broker", 8, "2", &[("root", SET, Some("INFO"))]),
+        of("loggers of no broker", 8, "", &[("root", SET, Some("INFO"))]),
+        of(
+            "loggers of a broker that is no number",
+            8,
+            "one",
+            &[("root", SET, Some("INFO"))],
+        ),
+        of("a level that there is not", 8, "1", &[("root", SET, Some("LOUD"))]),
+        of("a level in small letters", 8, "1", &[("root", SET, Some("info"))]),
+        of("a level only to see", 8, "1", &[("root", SET, Some("FATAL"))]),
+        of("no level of the root logger", 8, "1", &[("root", DELETE, None)]),
+        of("no level of an unknown logger", 8, "1", &[("kafka", DELETE, None)]),
+        of("append to a level", 8, "1", &[("root", APPEND, Some("INFO"))]),
+        of("subtract from a level", 8, "1", &[("kafka", SUBTRACT, Some("INFO"))]),
+        of("no loggers", 8, "1", &[]),
         of("client metrics", 16, "m", &[("interval.ms", SET, Some("1000"))]),
         case("client metrics, until there are none", |run| {
             let name = run.name("metrics");
