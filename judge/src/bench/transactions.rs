@@ -28,7 +28,6 @@ fn is_for_now(code: &Value) -> bool {
 /// The producer's id and epoch, as they are now.
 struct Producer {
     client: Client,
-    topic_id: Value,
     id: Value,
     epoch: Value,
 }
@@ -47,7 +46,6 @@ impl Producer {
         ensure!(answer["ErrorCode"] == 0, "InitProducerId: {answer}");
         Ok(Self {
             client,
-            topic_id: created["Topics"][0]["TopicId"].clone(),
             id: answer["ProducerId"].clone(),
             epoch: answer["ProducerEpoch"].clone(),
         })
@@ -74,8 +72,7 @@ impl Producer {
             .transactional()
             .record(1_000, None, Some(&[b'x'; 100]));
         let data = json!([{
-            "TopicId": self.topic_id, "Name": TOPIC,
-            "PartitionData": [{ "Index": 0, "Records": records::built(batch) }],
+            "Name": TOPIC, "PartitionData": [{ "Index": 0, "Records": records::built(batch) }],
         }]);
         let request = json!({
             "TransactionalId": TRANSACTIONAL_ID, "Acks": -1, "TimeoutMs": 30_000, "TopicData": data,
