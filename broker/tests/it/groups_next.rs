@@ -147,3 +147,61 @@ fn a_static_member_that_restarts_disturbs_nobody() {
         (epoch, 2)
     );
 }
+
+/// The type of the group, as ListGroups tells it.
+fn group_type(broker: &BrokerHandle) -> String {
+    let listed = Client::connect(broker.bootstrap_servers()).call(5, &ListGroupsRequest::default());
+    listed
+        .groups
+        .first()
+        .map(|group| group.group_type.to_string())
+        .unwrap_or_default()
+}
+
+/// librdkafka's `cooperative-sticky` says more in an assignment than partitions, which Apache Kafka does not change over either.
+#[test]
+fn consumers_change_over_one_by_one_and_back() {
+    for assignor in ["range", "roundrobin"] {
+        let broker = broker();
+        create_topic(&broker, 6);
+        let classic = [
+            ("partition.assignment.strategy", assignor),
+            ("heartbeat.interval.ms", "100"),
+        ];
+        let classic = || Reader::subscribed(&broker, "g", &classic, &[TOPIC]);
+        let (mut one, mut two) = (classic(), classic());
+        until(&mut [&mut one, &mut two], "both own half", |readers| {
+            sizes(readers) == [3, 3]
+        });
+        assert_eq!(group_type(&broker), "classic");
+        let mut three = reader(&broker, &[], &[TOPIC]);
+        until(&mut [&mut one, &mut two, &mut three], "all own a third", |readers| {
+            sizes(readers) == [2, 2, 2]
+        });
+        assert_eq!(group_type(&broker), "consumer");
+        let types: Vec<i8> = describe(&broker)
+            .members
+            .iter()
+            .map(|member| member.member_type)
+            .collect();
+        assert_eq!((types.len(), types.iter().sum::<i8>()), (3, 1), "{assignor}: {types:?}");
+        produce(&broker, 6, 10);
+        until(&mut [&mut one, &mut two, &mut three], "all read", |readers| {
+            readers.iter().map(|reader| reader.seen.len()).sum::<usize>() == 60
+        });
+        for reader in [&mut one, &mut two, &mut three] {
+            reader.commit();
+        }
+        drop(three);
+        until(&mut [&mut one, &mut two], "the classic ones own all", |readers| {
+            sizes(readers) == [3, 3]
+        });
+        assert_eq!(group_type(&broker), "classic");
+        let before = one.seen.len() + two.seen.len();
+        produce(&broker, 6, 1);
+        until(&mut [&mut one, &mut two], "they go on where all stopped", |readers| {
+            readers.iter().map(|reader| reader.seen.len()).sum::<usize>() >= before + 6
+        });
+        assert_eq!(one.seen.len() + two.seen.len(), before + 6, "nothing is read again");
+    }
+}
