@@ -152,6 +152,15 @@ const WORDS: &[&str] = &[
     "DeleteGroup",
     "DescribeGroup",
     "ListGroups",
+    "Transact.Begin",
+    "Transact.GoOn",
+    "Transact.Add",
+    "Transact.Produce",
+    "Transact.AddOffsets",
+    "Transact.Commit",
+    "Transact.End",
+    "Transact.Past",
+    "Transact.Ahead",
 ];
 
 /// Out of range, corrupt, unknown topic, too large, invalid group and member states, sequences, policies, …

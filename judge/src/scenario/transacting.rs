@@ -206,7 +206,15 @@ impl Run<'_> {
         self.see_all_partitions()
     }
 
+    /// Markers have the broker's time.
+    fn may_have_markers(&mut self, topic: &str) {
+        if let Some(known) = self.world.topics.get_mut(topic) {
+            known.append_time = true;
+        }
+    }
+
     fn add(&mut self, at: usize, stray: Stray, topic: &str, partition: i32, version: i16) -> Outcome {
+        self.may_have_markers(topic);
         let by = self.producer_by(at, stray);
         let request = json!({
             "V3AndBelowTransactionalId": by.transactional_id, "V3AndBelowProducerId": by.producer_id,
@@ -240,10 +248,7 @@ impl Run<'_> {
         if *adding && version < PRODUCE_ADDS && !self.world.transactional[at].partitions.contains(&place) {
             self.add(at, Stray::No, &topic, partition, 3)?;
         }
-        // Markers have the broker's time.
-        if let Some(known) = self.world.topics.get_mut(&topic) {
-            known.append_time = true;
-        }
+        self.may_have_markers(&topic);
         let by = self.producer_by(at, stray);
         let next = self.world.transactional[at]
             .sequences
