@@ -119,7 +119,6 @@ impl Inner {
                     first_offset: aborted.first_offset,
                 })
                 .collect();
-            read.aborted.sort_unstable_by_key(|aborted| aborted.first_offset);
         }
         Ok(read)
     }
