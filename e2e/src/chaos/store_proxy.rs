@@ -309,8 +309,11 @@ mod tests {
         }
         proxy.trouble(Some((Trouble::TornAnswer, 100)));
         let got = client.get_object().bucket("market").key("lake/t/a").send().await;
-        let body = got.unwrap().body.collect().await;
-        assert!(body.is_err(), "half of the body was taken for all of it");
+        // The wire may be cut before the head of the answer has left, or behind it.
+        if let Ok(got) = got {
+            let body = got.body.collect().await;
+            assert!(body.is_err(), "half of the body was taken for all of it");
+        }
         assert_eq!(proxy.made(), 7);
         server.shutdown().await.unwrap();
     }
