@@ -13,3 +13,34 @@
 
 pub mod group;
 pub mod txn;
+
+/// What a command comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome<R, Record, Effect> {
+    /// The reply.
+    pub reply: R,
+    /// Changes to store and apply, in order, before anything else.
+    pub records: Vec<Record>,
+    /// Effects to carry out, in order, after that.
+    pub effects: Vec<Effect>,
+}
+
+impl<R, Record, Effect> Outcome<R, Record, Effect> {
+    /// A reply that changes nothing.
+    pub fn reply(reply: R) -> Self {
+        Outcome {
+            reply,
+            records: Vec::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// The same outcome with another reply.
+    pub fn map<S>(self, reply: impl FnOnce(R) -> S) -> Outcome<S, Record, Effect> {
+        Outcome {
+            reply: reply(self.reply),
+            records: self.records,
+            effects: self.effects,
+        }
+    }
+}

@@ -267,36 +267,8 @@ pub enum Answer<R> {
     Parked(StrBytes),
 }
 
-/// What a command comes to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome<R> {
-    /// The reply.
-    pub reply: R,
-    /// Changes to store and apply, in order, before anything else.
-    pub records: Vec<Record>,
-    /// Effects to carry out, in order, after the records are applied.
-    pub effects: Vec<Effect>,
-}
-
-impl<R> Outcome<R> {
-    /// A reply that changes nothing.
-    pub fn reply(reply: R) -> Outcome<R> {
-        Outcome {
-            reply,
-            records: Vec::new(),
-            effects: Vec::new(),
-        }
-    }
-
-    /// The same outcome with another reply.
-    pub fn map<S>(self, reply: impl FnOnce(R) -> S) -> Outcome<S> {
-        Outcome {
-            reply: reply(self.reply),
-            records: self.records,
-            effects: self.effects,
-        }
-    }
-}
+/// What a command to a group comes to; its effects come after the records are applied.
+pub type Outcome<R> = super::Outcome<R, Record, Effect>;
 
 /// Who sends a command, and how.
 #[derive(Clone, Debug)]

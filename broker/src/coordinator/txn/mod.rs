@@ -191,27 +191,10 @@ pub struct Markers {
     pub partitions: Partitions,
 }
 
-/// What a command comes to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome<R> {
-    /// The reply.
-    pub reply: R,
-    /// Changes to store and apply, in order, before anything else.
-    pub records: Vec<Record>,
-    /// Effects to carry out, in order, after the records are durable.
-    pub effects: Vec<Effect>,
-}
+/// What a command to the transaction coordinator comes to; its effects come after the records are durable.
+pub type Outcome<R> = super::Outcome<R, Record, Effect>;
 
 impl<R> Outcome<R> {
-    /// A reply that changes nothing.
-    pub fn reply(reply: R) -> Outcome<R> {
-        Outcome {
-            reply,
-            records: Vec::new(),
-            effects: Vec::new(),
-        }
-    }
-
     fn changed(reply: R, to: Transaction) -> Outcome<R> {
         Outcome {
             reply,
