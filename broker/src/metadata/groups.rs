@@ -5,7 +5,7 @@
 //!
 //! | after the group id | value |
 //! |---|---|
-//! | `0` | the membership as of the last completed rebalance |
+//! | `0` | the membership as of the last completed rebalance, or as of the change over from the other protocol |
 //! | `1`, topic (length, name), partition (4, big endian) | a committed offset |
 //! | `2` | a consumer group's epochs and topics; instead of `0` |
 //! | `3`, member id (length, text) | a member of a consumer group, with what it owns and is meant to own |
@@ -353,6 +353,25 @@ mod tests {
 
         assert!(store.write(&one, &expected, &[Record::Removed]).unwrap());
         assert_eq!(store.load().unwrap().into_keys().collect::<Vec<_>>(), [other]);
+    }
+
+    #[test]
+    fn an_owed_rebalance_is_found_again() {
+        let owing = ClassicGroup {
+            state: State::PreparingRebalance,
+            ..membership()
+        };
+        let written = codec::encode_membership(&owing);
+        assert_eq!(codec::decode_membership(&written), Some(owing));
+    }
+
+    #[test]
+    fn a_membership_of_version_1_is_read() {
+        let mut written = codec::encode_membership(&membership());
+        written[0] = 1;
+        // The version, two present strings, the generation, the leader and the time come before what is new in version 2.
+        written.remove(1 + (3 + 8) + 4 + (3 + 5) + (3 + 3) + 8);
+        assert_eq!(codec::decode_membership(&written), Some(membership()));
     }
 
     #[test]

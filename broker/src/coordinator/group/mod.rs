@@ -8,6 +8,7 @@
 //! What survives a restart is what Apache Kafka keeps in `__consumer_offsets`: each committed offset, and the
 //! membership as of the last completed rebalance. Members that are in the middle of joining are a lease, not a fact:
 //! after a restart they are told to join again, and members that went away meanwhile expire by their session time-out.
+//! A rebalance that a stored change makes necessary (the last consumer of the newer protocol left) is stored with it.
 
 pub mod assignor;
 pub mod classic;

@@ -8,7 +8,8 @@ use kafka_protocol::protocol::StrBytes;
 use crate::coordinator::group::classic::{Member, Protocol, State};
 use crate::coordinator::group::{ClassicGroup, CommittedOffset, PendingOffset};
 
-const MEMBERSHIP_VERSION: u8 = 1;
+/// Since version 2 with whether a rebalance is owed.
+const MEMBERSHIP_VERSION: u8 = 2;
 const OFFSET_VERSION: u8 = 1;
 
 /// Text of up to 65,535 bytes; a Kafka string has at most 32,767.
@@ -43,7 +44,7 @@ pub(super) fn put_protocols(out: &mut Vec<u8>, protocols: &[Protocol]) {
     }
 }
 
-/// The membership, without who was waiting for what: that does not survive.
+/// The membership, without who was waiting for what: that does not survive, other than that a rebalance is owed.
 pub(super) fn encode_membership(group: &ClassicGroup) -> Vec<u8> {
     let mut out = vec![MEMBERSHIP_VERSION];
     put_optional_string(&mut out, group.protocol_type.as_ref());
@@ -51,6 +52,7 @@ pub(super) fn encode_membership(group: &ClassicGroup) -> Vec<u8> {
     put_optional_string(&mut out, group.protocol_name.as_ref());
     put_optional_string(&mut out, group.leader.as_ref());
     out.extend(group.state_since_ms.unwrap_or(-1).to_be_bytes());
+    out.push(u8::from(group.state == State::PreparingRebalance));
     put_count(&mut out, group.members.len());
     for member in group.members.values() {
         put_string(&mut out, &member.id);
@@ -67,7 +69,8 @@ pub(super) fn encode_membership(group: &ClassicGroup) -> Vec<u8> {
 
 pub(super) fn decode_membership(value: &[u8]) -> Option<ClassicGroup> {
     let mut reader = Reader(value);
-    if reader.u8()? != MEMBERSHIP_VERSION {
+    let version = reader.u8()?;
+    if !(1..=MEMBERSHIP_VERSION).contains(&version) {
         return None;
     }
     let mut group = ClassicGroup {
@@ -78,17 +81,25 @@ pub(super) fn decode_membership(value: &[u8]) -> Option<ClassicGroup> {
         state_since_ms: Some(reader.i64()?).filter(|since_ms| *since_ms != -1),
         ..ClassicGroup::default()
     };
+    group.state = match version {
+        1 => State::Stable,
+        _ => decode_state(&mut reader)?,
+    };
     for _ in 0..reader.count()? {
         let member = decode_member(&mut reader)?;
         group.members.insert(member.id.clone(), Arc::new(member));
     }
-    group.state = if group.members.is_empty() {
-        State::Empty
-    } else {
-        State::Stable
-    };
+    group = group.settled();
     group.rebuild();
     Some(group)
+}
+
+fn decode_state(reader: &mut Reader<'_>) -> Option<State> {
+    match reader.u8()? {
+        0 => Some(State::Stable),
+        1 => Some(State::PreparingRebalance),
+        _ => None,
+    }
 }
 
 fn decode_member(reader: &mut Reader<'_>) -> Option<Member> {

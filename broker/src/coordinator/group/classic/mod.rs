@@ -65,7 +65,8 @@ impl State {
 }
 
 /// Makes a group live that was a consumer group until now, stable: its members' sessions begin anew, and a rebalance if
-/// there is to be one.
+/// there is to be one. The rebalance is owed across a restart, too: until it is done, what the members have is not all that
+/// there is to read, and nobody else would begin one.
 pub(super) fn take_over(group: &ClassicGroup, config: &GroupConfig, now_ms: i64, rebalances: bool) -> Outcome<()> {
     let mut draft = Draft::new(group, config, now_ms);
     for member_id in group.members.keys() {
@@ -203,7 +204,8 @@ impl ClassicGroup {
         self.members.get(member_id).ok_or(GroupError::UnknownMemberId)
     }
 
-    /// What is left of this state after a restart: the membership without who was waiting for what.
+    /// What is left after a restart if this was stored: the membership without who was waiting for what. A group that was
+    /// stored in the middle of a rebalance owes it still.
     pub fn settled(&self) -> ClassicGroup {
         let members = self.members.iter().map(|(id, member)| {
             let member = Member {
@@ -215,9 +217,10 @@ impl ClassicGroup {
             (id.clone(), Arc::new(member))
         });
         ClassicGroup {
-            state: match self.members.is_empty() {
-                true => State::Empty,
-                false => State::Stable,
+            state: match self.state {
+                _ if self.members.is_empty() => State::Empty,
+                State::PreparingRebalance => State::PreparingRebalance,
+                State::Empty | State::CompletingRebalance | State::Stable => State::Stable,
             },
             members: members.collect(),
             pending_joins: BTreeSet::new(),

@@ -69,7 +69,8 @@ fn expire_sync(classic: &ClassicGroup, config: &GroupConfig, now_ms: i64) -> Out
 }
 
 /// Decides what to do with a group that was read from the store: each member has one session time-out to show up.
-/// A group that is over `group.max.size` by now rebalances, which gives its members a chance to commit first.
+/// A rebalance that was owed, which Apache Kafka forgets, begins anew. A group that is over `group.max.size` by now
+/// rebalances, which gives its members a chance to commit first.
 pub fn recover(group: &Group, config: &GroupConfig, now_ms: i64) -> Outcome<()> {
     if let Some(consumer) = &group.consumer {
         return consumer::recover(consumer, config);
@@ -81,7 +82,7 @@ pub fn recover(group: &Group, config: &GroupConfig, now_ms: i64) -> Outcome<()> 
     for member_id in classic.members.keys() {
         draft.renew_session(member_id);
     }
-    if classic.members.len() > config.max_size {
+    if classic.state == State::PreparingRebalance || classic.members.len() > config.max_size {
         draft.prepare_rebalance();
     }
     draft.finish(())

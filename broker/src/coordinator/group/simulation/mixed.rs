@@ -2,6 +2,8 @@
 //! under the same instance ids, and the broker crashes. Whichever protocol the group follows meanwhile, a partition has one
 //! owner per epoch, what was committed stays, and the group comes to rest with every partition read.
 
+mod scenarios;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use kafka_protocol::error::ResponseError;
@@ -576,61 +578,4 @@ proptest! {
         cast.calm_down();
         cast.check_calm();
     }
-}
-
-/// Everybody steps until nothing has changed for a while.
-fn rest(cast: &mut Cast) {
-    for _ in 0..30 {
-        (0..2 * EACH).for_each(|who| cast.step(who));
-    }
-}
-
-#[test]
-fn members_change_over_one_by_one_and_back() {
-    for cooperative in [false, true] {
-        let mut cast = Cast::new(GroupConfig::default(), cooperative);
-        for who in EACH..EACH + 3 {
-            cast.start(who);
-        }
-        rest(&mut cast);
-        assert_eq!((cast.was_classic, cast.upgrades), (Some(true), 0));
-        for who in 0..3 {
-            cast.leave(EACH + who);
-            cast.start(who);
-            rest(&mut cast);
-            cast.check_calm();
-        }
-        assert_eq!((cast.was_classic, cast.upgrades, cast.downgrades), (Some(false), 1, 0));
-        for who in 0..3 {
-            cast.start(EACH + who);
-            rest(&mut cast);
-            cast.leave(who);
-            rest(&mut cast);
-            cast.check_calm();
-        }
-        assert_eq!((cast.was_classic, cast.upgrades, cast.downgrades), (Some(true), 1, 1));
-    }
-}
-
-#[test]
-fn a_classic_member_that_does_not_join_again_in_time_is_out() {
-    let mut cast = Cast::new(GroupConfig::default(), false);
-    cast.start(EACH);
-    rest(&mut cast);
-    cast.start(0);
-    cast.step(0);
-    // It sends heartbeats, which tell it to join again, and does not.
-    let classic = cast.classics[0].clone();
-    for _ in 0..5 {
-        cast.classics[0] = classic.clone();
-        cast.step(EACH);
-        cast.world.advance(5_000);
-        cast.step(0);
-    }
-    assert_eq!(
-        cast.world.group.consumer.as_ref().map(|group| group.members.len()),
-        Some(1)
-    );
-    cast.step(0);
-    assert_eq!(cast.consumers[0].owned.values().flatten().count(), PARTITIONS as usize);
 }
