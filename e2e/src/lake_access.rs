@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use tickertape_client::UsageError;
 use tickertape_client::s3::{LOCAL_ENDPOINT, S3Options, S3Url};
-use tickertape_lake::catalog::Catalog;
+use tickertape_lake::catalog::{Catalog, CatalogError};
 use tickertape_lake::s3::{Handle, Server, ServerConfig};
 use tickertape_lake::sql::{CatalogOptions, Engine, S3Connection};
 use tokio_util::sync::CancellationToken;
@@ -62,18 +62,17 @@ pub(crate) async fn catalog_of(
         return Ok(None);
     }
     let catalog = options.open(s3).await?;
-    let client = s3.client().await?;
     let started = Instant::now();
     loop {
-        let Err(error) = catalog.databases().await else {
-            return Ok(Some(catalog));
+        // A server in trouble is not one without a catalog: what is written without one is not found by SQL.
+        let error = match catalog.databases().await {
+            Ok(_) => return Ok(Some(catalog)),
+            Err(error @ CatalogError::NotServed(_)) => {
+                tracing::info!(%error, "the S3 server has no catalog: crawl the lake, or name one with --catalog");
+                return Ok(None);
+            }
+            Err(error) => error,
         };
-        // Does the server lack a catalog, or is it away?
-        let away = matches!(&client.list_buckets().send().await, Err(error) if error.as_service_error().is_none());
-        if !away {
-            tracing::info!(%error, "the S3 server has no catalog: crawl the lake, or name one with --catalog");
-            return Ok(None);
-        }
         if started.elapsed() >= timeout {
             bail!("{error}: is it running there? (--s3-endpoint, --timeout)");
         }

@@ -34,6 +34,9 @@ pub enum CatalogError {
     /// Glue's `InvalidInputException`.
     #[error("not a valid request to the catalog: {0}")]
     Invalid(String),
+    /// Somebody answered who does not know the catalog's requests, or not this caller: asking again changes nothing.
+    #[error("the catalog is not served there: {0}")]
+    NotServed(String),
     /// The store or the network failed: nothing is said about whether the change took place.
     #[error("the catalog could not be reached: {0}")]
     Unavailable(String),

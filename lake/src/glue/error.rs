@@ -65,7 +65,7 @@ impl From<CatalogError> for GlueError {
             }
             CatalogError::Concurrent { .. } => Self::new("ConcurrentModificationException", error.to_string()),
             CatalogError::Invalid(message) => Self::invalid(message),
-            CatalogError::Unavailable(message) => Self {
+            CatalogError::NotServed(message) | CatalogError::Unavailable(message) => Self {
                 code: "InternalServiceException",
                 message,
                 status: 500,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_glue::Client;
+use aws_sdk_glue::config::http::HttpResponse;
 use aws_sdk_glue::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_glue::types::{BatchUpdatePartitionRequestEntry, PartitionError, PartitionValueList};
 use aws_smithy_types::error::display::DisplayErrorContext;
@@ -78,15 +79,20 @@ impl GlueCatalog {
 }
 
 /// Glue's exception as ours; `what` and `name` say what was asked about.
-fn mapped<E, R>(error: SdkError<E, R>, what: &'static str, name: &str) -> CatalogError
+fn mapped<E>(error: SdkError<E, HttpResponse>, what: &'static str, name: &str) -> CatalogError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
 {
     let code = error.code().unwrap_or_default().to_owned();
     let message = error.message().unwrap_or_default().to_owned();
-    match code.as_str() {
-        "" => CatalogError::Unavailable(DisplayErrorContext(&error).to_string()),
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    match (code.as_str(), status) {
+        // No exception of Glue's, such as S3 servers without a catalog answer; or one that no repetition mends. Glue's
+        // throttling has a code.
+        ("", Some(400..=499 | 501)) | ("UnknownOperationException", _) | (_, Some(403)) => {
+            CatalogError::NotServed(DisplayErrorContext(&error).to_string())
+        }
+        ("", _) => CatalogError::Unavailable(DisplayErrorContext(&error).to_string()),
         _ => by_code(&code, &message, what, name),
     }
 }
@@ -109,10 +115,9 @@ fn by_code(code: &str, message: &str, what: &'static str, name: &str) -> Catalog
     }
 }
 
-fn table_error<E, R>(error: SdkError<E, R>, database: &str, table: &str) -> CatalogError
+fn table_error<E>(error: SdkError<E, HttpResponse>, database: &str, table: &str) -> CatalogError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug + 'static,
 {
     mapped(error, "table", &format!("{database}.{table}"))
 }
