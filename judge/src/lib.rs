@@ -36,4 +36,6 @@ pub const PROPERTIES: &[(&str, &str)] = &[
     ("num.network.threads", "1"),
     ("num.io.threads", "1"),
     ("group.coordinator.append.linger.ms", "0"),
+    // Records may be as old as a case wants them: none is taken away while it is asked for.
+    ("log.retention.ms", "-1"),
 ];

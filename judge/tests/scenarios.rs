@@ -35,6 +35,7 @@ fn both_take_scenarios_the_same_way() {
     let count = number("TICKERTAPE_SCENARIOS", 200);
     for seed in first..first + count {
         if let Err(failure) = stage.perform_seed(seed, &mut tally) {
+            eprintln!("seed {seed}: {failure}\nlooking for the smallest that fails so");
             panic!("{}", stage.smallest(seed, failure));
         }
     }

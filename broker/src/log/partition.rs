@@ -59,7 +59,8 @@ impl View {
         Offsets {
             log_start_offset: self.log_start_offset,
             high_watermark: self.log_end_offset,
-            last_stable_offset: self.last_stable_offset,
+            // What was deleted is decided, also where its transaction is open.
+            last_stable_offset: self.last_stable_offset.max(self.log_start_offset),
             log_end_offset: self.log_end_offset,
         }
     }

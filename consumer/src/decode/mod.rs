@@ -60,7 +60,7 @@ pub(crate) fn nesting_exceeds(text: &str, depth_max: usize) -> bool {
 #[serde(rename_all = "lowercase")]
 pub enum OnNewType {
     /// The table widens: while no Parquet file has the column its type does (int to double, anything else to text);
-    /// then a column comes beside it, <name>__double or <name>__string.
+    /// then a column comes beside it, NAME__double or NAME__string.
     #[default]
     Widen,
     /// The message is rejected.
