@@ -26,7 +26,7 @@ use crate::{
     schema::TableSchema,
     sink::Sink,
     stats::{Stats, Summary},
-    store::{Attempt, Store},
+    store::{Attempt, Store, StoreError},
     writer::{Table, Writer},
 };
 
@@ -52,7 +52,8 @@ pub async fn run(
         options.kafka.timeout,
         shutdown.clone(),
     );
-    let Some(tables) = prepare(&options, catalog.as_ref(), &finding, &shutdown).await? else {
+    let prepared = prepare(&options, catalog.as_ref(), &finding, &shutdown).await;
+    let Some(tables) = unless_stopped(prepared)? else {
         return Ok(Summary::default());
     };
     let store = Store::new(
@@ -153,6 +154,14 @@ async fn prepare(
         tables.insert(topic.clone(), Arc::new(Table::new(encoding, agreed)));
     }
     Ok(Some(tables))
+}
+
+/// Who is asked to stop while waiting for the store has been obeyed: nothing was in hand.
+fn unless_stopped<T>(prepared: anyhow::Result<Option<T>>) -> anyhow::Result<Option<T>> {
+    match prepared {
+        Err(error) if matches!(error.downcast_ref(), Some(StoreError::Stopped { .. })) => Ok(None),
+        prepared => prepared,
+    }
 }
 
 /// Columns as the user has declared them, which is as they are already or new.

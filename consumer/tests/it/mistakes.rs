@@ -51,6 +51,17 @@ async fn a_second_group_is_refused() {
     world.shutdown().await;
 }
 
+/// Nothing was in hand, so nothing went wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_while_the_store_is_waited_for_is_obeyed() {
+    let world = World::new().await;
+    world.topic("ticks", 1).await;
+    let mut options = world.options(&["ticks"]);
+    options.s3.s3_endpoint = Some("http://127.0.0.1:1".to_owned());
+    world.sink(options, &Catalog::default()).stop().await.unwrap();
+    world.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_away_is_waited_for_and_given_up() {
     let world = World::new().await;

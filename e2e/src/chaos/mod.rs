@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use futures::future::try_join_all;
+use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use self::house::House;
@@ -87,7 +87,8 @@ async fn play(house: &House, watch: &Watch, rounds: u64, seed: u64) -> anyhow::R
     for (number, round) in (1..=rounds).zip(Plan::new(seed)) {
         let began = Instant::now();
         let strikes = round.faults.iter().map(|fault| strike(house, *fault, round.delay_ms));
-        let struck = try_join_all(strikes).await;
+        // To its end each: a store stays in trouble for ever where what ends it is dropped.
+        let struck = join_all(strikes).await;
         let ends = topic_ends(watch).await?;
         let late = !caught_up(house, watch, &ends).await;
         for fault in &round.faults {
@@ -96,7 +97,11 @@ async fn play(house: &House, watch: &Watch, rounds: u64, seed: u64) -> anyhow::R
         report(number, &round, watch, began.elapsed());
         let mut wrong = watch.violations();
         wrong.extend(house.fallen()?);
-        wrong.extend(struck.err().map(|error| format!("{error:#}")));
+        wrong.extend(
+            struck
+                .into_iter()
+                .filter_map(|one| one.err().map(|error| format!("{error:#}"))),
+        );
         if late && wrong.is_empty() {
             wrong.push(format!(
                 "{} s after the faults ended not everything is committed",

@@ -21,6 +21,8 @@ pub enum Exception {
     TimestampBounds,
     /// The id of a member that has not been told it is not compared.
     UntoldMember,
+    /// Of several changes of one topic's properties that may be refused only the first is made.
+    FirstFault,
     /// Lists are compared in an order of their own.
     Order,
 }
@@ -82,6 +84,11 @@ pub const EXCEPTIONS: &[Excepted] = &[
     Excepted {
         what: Exception::UntoldMember,
         reason: "each broker makes up its own, and the answer that tells it has not come yet",
+        shown_by: None,
+    },
+    Excepted {
+        what: Exception::FirstFault,
+        reason: "Apache Kafka tells of the one that comes first in a hash table of the properties' names",
         shown_by: None,
     },
     Excepted {

@@ -22,7 +22,7 @@ use crate::compare::{Difference, compare};
 use crate::lists::{Exception, Lists};
 
 /// How long an answer that the other broker has given may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long Apache Kafka may take to show what it has acknowledged.
 const SETTLING: Duration = Duration::from_secs(3);
@@ -297,6 +297,8 @@ impl<'a> Run<'a> {
         for side in &mut self.sides {
             let body = side.body(&request)?;
             let mut client = Client::connect(&side.address)?;
+            // Answered, the connection is one of those that are polled: what is sent next can't be overtaken.
+            client.ask("ApiVersions", 0, &json!({})).map_err(anyhow::Error::from)?;
             let encoded = match client.encode(request.api, request.version, &body) {
                 Err(AskError::Unsayable(_)) => {
                     request.version = highest_version(request.api)?;

@@ -1,9 +1,11 @@
 //! What can be seen after an action: topics with their configurations, logs with the bytes of every batch, groups with
 //! their members, committed offsets.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 
-use super::run::{Outcome, Run};
+use super::run::{Outcome, PATIENCE, Run};
 use super::side::Request;
 use super::world::Ends;
 
@@ -87,6 +89,7 @@ impl Run<'_> {
 
     /// A group by both kinds of description, and what it has committed.
     pub(super) fn see_group(&mut self, group: usize) -> Outcome {
+        self.rest(group)?;
         let name = self.world.groups[group].name.clone();
         let request = json!({ "Groups": [name] });
         self.see(Request::new("DescribeGroups", 6, request))?;
@@ -96,6 +99,24 @@ impl Run<'_> {
         }
         if self.world.groups[group].commits {
             self.see_committed(group)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until no broker rebalances a group that nobody is in: that ends by a timer of 0 ms, of which either may be first.
+    fn rest(&mut self, group: usize) -> Outcome {
+        let request = json!({ "Groups": [self.world.groups[group].name] });
+        let began = Instant::now();
+        for side in &mut self.sides {
+            loop {
+                let answer = side.main.ask("DescribeGroups", 0, &request);
+                let answer = answer.map_err(anyhow::Error::from)?.into_value();
+                let seen = &answer["Groups"][0];
+                let rests = seen["GroupState"] != "PreparingRebalance" || seen["Members"] != json!([]);
+                if rests || began.elapsed() > PATIENCE {
+                    break;
+                }
+            }
         }
         Ok(())
     }

@@ -62,7 +62,15 @@ impl Run<'_> {
                 validate_only,
                 version,
             } => {
-                let configs = changes.iter().map(|(change, setting)| {
+                let mut changes: Vec<_> = changes.iter().collect();
+                let may_fail = |change: Change| !matches!(change, Change::Set | Change::Delete);
+                if changes.iter().filter(|(change, _)| may_fail(*change)).count() > 1
+                    && self.lists.except(Exception::FirstFault)
+                {
+                    let mut failed = false;
+                    changes.retain(|(change, _)| !may_fail(*change) || !std::mem::replace(&mut failed, true));
+                }
+                let configs = changes.into_iter().map(|(change, setting)| {
                     let value = match change {
                         Change::Delete => Value::Null,
                         _ => setting.value.clone().into(),
