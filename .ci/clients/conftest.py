@@ -1,7 +1,8 @@
 """Other people's clients against the running binary: what starts it, and what it is asked by.
 
 `TICKERTAPE` names the binary. Each server is started once for the whole run, on a free port, in a directory of its own,
-and must stop cleanly (exit code 0) on SIGTERM at the end.
+and must stop cleanly (exit code 0) on SIGTERM at the end. With `BOOTSTRAP_SERVERS` the broker is the one that it names, Apache
+Kafka say: what is asked of a broker has the same answers there.
 """
 
 import dataclasses
@@ -41,6 +42,9 @@ def stop(server):
 @pytest.fixture(scope="session")
 def bootstrap(tmp_path_factory):
     """`host:port` of a running broker."""
+    if given := os.environ.get("BOOTSTRAP_SERVERS"):
+        yield given
+        return
     server = start("broker", "--listen", "127.0.0.1:0", "--data-dir", str(tmp_path_factory.mktemp("broker")))
     yield server.ready["bootstrap_servers"]
     stop(server)

@@ -58,7 +58,7 @@ class Record:
         # Of a suite that has not been run on Apache Kafka this is not known.
         only_ours = [f"`{test}` ({name})" for name, found in sorted(self.suites.items()) if "kafka" in found for test in known.only_ours(name)]
         text += f"\nPass on Apache Kafka and fail here: {', '.join(only_ours) or 'none'}.\n"
-        text += "\n## Known failures\n\nA failure that is not one of these fails CI, and so does one of these that passes.\n"
+        text += "\n## Known failures\n\nA failure that is not one of these fails CI, and so does one of these that passes, unless it is a race.\n"
         for name in sorted(self.suites):
             text += self._failures(name)
         return text
