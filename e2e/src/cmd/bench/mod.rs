@@ -8,6 +8,7 @@ mod connections;
 mod latency;
 mod process;
 mod raw;
+mod sink;
 mod start;
 mod throughput;
 
@@ -30,7 +31,9 @@ const EXAMPLES: &str = "Examples:
   tickertape bench --pid $! --size 100 --size 1024
   tickertape bench -b kafka:9092 --codec lz4 --partitions 12 --acks 1 --json
   tickertape bench --only start --broker-binary tickertape-broker
-  tickertape bench --only connections --connections 1000 --size 1024";
+  tickertape bench --only connections --connections 1000 --size 1024
+  tickertape bench --only sink --partitions 4
+  tickertape bench --only sink-memory --memory 256MiB";
 
 /// Measure produce, consume and latency against any Kafka.
 #[derive(Args)]
@@ -66,6 +69,12 @@ pub(crate) struct BenchOptions {
     /// The broker that `--only start` starts, instead of this program's own.
     #[arg(long, value_name = "PATH")]
     broker_binary: Option<PathBuf>,
+    /// Events of `--only sink`, and a tenth of them of `--only sink-memory`.
+    #[arg(long, value_name = "N", default_value_t = 4_000_000)]
+    events: u64,
+    /// `--memory` of the sink, for `--only sink-memory`.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    memory: String,
     /// The broker's process, whose CPU time and memory are read from /proc.
     #[arg(long, value_name = "PID")]
     pid: Option<u32>,
@@ -90,6 +99,17 @@ enum Measure {
     Connections,
     /// From nothing to the first acknowledged message. Starts brokers of its own.
     Start,
+    /// Ticks of the feed that a sink on one core turns into Parquet. Starts broker, store, feed and sink of its own.
+    Sink,
+    /// Memory of a sink with 1,000 partitions of 30 days open. Starts broker, store and sink of its own.
+    SinkMemory,
+}
+
+impl Measure {
+    /// Whether it starts what it measures, and so needs no Kafka.
+    fn is_by_itself(self) -> bool {
+        matches!(self, Measure::Start | Measure::Sink | Measure::SinkMemory)
+    }
 }
 
 impl BenchOptions {
@@ -162,15 +182,9 @@ impl fmt::Display for Figures {
 
 /// Runs the measurements and prints a line for each.
 pub(crate) async fn run(options: BenchOptions, shutdown: CancellationToken) -> anyhow::Result<ExitCode> {
-    if options.wants(Measure::Start) {
-        let starts = tokio::task::block_in_place(|| {
-            options.print(&start::in_process()?)?;
-            options.print(&start::process(options.broker_binary.as_deref())?)
-        });
-        starts?;
-        if options.only == [Measure::Start] {
-            return Ok(ExitCode::SUCCESS);
-        }
+    tokio::task::block_in_place(|| by_themselves(&options))?;
+    if !options.only.is_empty() && options.only.iter().all(|measure| measure.is_by_itself()) {
+        return Ok(ExitCode::SUCCESS);
     }
     let Some(cluster) = tickertape_client::wait_for_broker(&options.kafka, &shutdown).await? else {
         return Ok(ExitCode::SUCCESS);
@@ -203,6 +217,22 @@ pub(crate) async fn run(options: BenchOptions, shutdown: CancellationToken) -> a
         measured?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What starts all that it measures.
+fn by_themselves(options: &BenchOptions) -> anyhow::Result<()> {
+    if options.wants(Measure::Start) {
+        options.print(&start::in_process()?)?;
+        options.print(&start::process(options.broker_binary.as_deref())?)?;
+    }
+    if options.wants(Measure::Sink) {
+        options.print(&sink::speed::measure(options.events, options.partitions)?)?;
+    }
+    if options.wants(Measure::SinkMemory) {
+        let messages = usize::try_from(options.events / 10)?;
+        options.print(&sink::memory::measure(messages, &options.memory)?)?;
+    }
+    Ok(())
 }
 
 /// The measurements of one message size.

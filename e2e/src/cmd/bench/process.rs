@@ -1,5 +1,8 @@
-//! The broker's CPU time and memory, as the kernel accounts for them in `/proc` (see proc(5)).
+//! Processes that are measured: their CPU time and memory, as the kernel accounts for them in `/proc` (see proc(5)), and
+//! how those of our own are started and ended.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
@@ -39,7 +42,7 @@ impl Process {
         std::fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))
     }
 
-    fn cpu_seconds(&self) -> anyhow::Result<f64> {
+    pub(super) fn cpu_seconds(&self) -> anyhow::Result<f64> {
         let stat = self.read("stat")?;
         // The command's name may hold spaces and parentheses; what follows its last `)` does not.
         let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
@@ -51,18 +54,63 @@ impl Process {
     }
 
     fn rss_mib(&self) -> anyhow::Result<f64> {
+        self.status_mib("VmRSS:")
+    }
+
+    /// The most memory that was resident at any time.
+    pub(super) fn peak_rss_mib(&self) -> anyhow::Result<f64> {
+        self.status_mib("VmHWM:")
+    }
+
+    fn status_mib(&self, name: &str) -> anyhow::Result<f64> {
         let status = self.read("status")?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .context("no VmRSS in /proc status")?;
-        let kib: f64 = line
-            .trim()
-            .trim_end_matches("kB")
-            .trim()
-            .parse()
-            .context("VmRSS is not a number")?;
-        Ok(kib / 1024.0)
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
+        Ok(kib.with_context(|| format!("no {name} in /proc/{}/status", self.pid))? / 1024.0)
+    }
+}
+
+/// A process of ours, which ends with this.
+#[derive(Debug)]
+pub(super) struct Running(Child);
+
+impl Running {
+    /// Starts one that says on its standard output that it is ready ([`Running::ready`]).
+    pub(super) fn start(command: &mut Command) -> anyhow::Result<Running> {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        child
+            .map(Running)
+            .with_context(|| format!("cannot start {}", command.get_program().display()))
+    }
+
+    /// One that was started.
+    pub(super) fn of(child: Child) -> Running {
+        Running(child)
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Waits for the line in which it says that it is ready.
+    pub(super) fn ready(&mut self) -> anyhow::Result<serde_json::Value> {
+        let out = self.0.stdout.take().context("no standard output, or read already")?;
+        let mut line = String::new();
+        BufReader::new(out).read_line(&mut line)?;
+        serde_json::from_str(&line).with_context(|| format!("the process did not start, but said {line:?}"))
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.0.try_wait()?)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself, which is told by what it did not answer.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

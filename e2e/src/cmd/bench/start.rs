@@ -1,9 +1,8 @@
 //! How soon a broker with an empty directory answers: in this process, and as a process of its own.
 
 use std::fmt;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
@@ -11,6 +10,7 @@ use serde::Serialize;
 use tickertape_broker::Broker;
 
 use super::Measure;
+use super::process::Running;
 use super::raw::Raw;
 
 /// How often each way is started.
@@ -101,9 +101,10 @@ pub(super) fn process(binary: Option<&Path>) -> anyhow::Result<Start> {
         };
         command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(&dir.0);
         let start = Instant::now();
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut running = Running(child.with_context(|| format!("cannot start {}", command.get_program().display()))?);
-        let address = running.address()?;
+        let mut running = Running::start(&mut command)?;
+        let told = running.ready()?;
+        let address = told["bootstrap_servers"].as_str();
+        let address = address.context("the broker does not say where it listens")?.to_owned();
         let ready = start.elapsed();
         acknowledge(&address)?;
         Ok((ready, start.elapsed()))
@@ -134,30 +135,6 @@ fn acknowledge(address: &str) -> anyhow::Result<()> {
     client.greet()?;
     client.create_topic(TOPIC)?;
     client.produce(TOPIC, i64::try_from(now.as_millis())?, b"first")
-}
-
-/// A broker's process, which ends with this.
-struct Running(Child);
-
-impl Running {
-    /// Where it listens, when it says so.
-    fn address(&mut self) -> anyhow::Result<String> {
-        let out = self.0.stdout.take().context("the broker has no standard output")?;
-        let mut line = String::new();
-        BufReader::new(out).read_line(&mut line)?;
-        let ready: serde_json::Value =
-            serde_json::from_str(&line).with_context(|| format!("the broker did not start, but said {line:?}"))?;
-        let address = ready["bootstrap_servers"].as_str();
-        Ok(address.context("the broker does not say where it listens")?.to_owned())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself, which is told by what it did not answer.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 struct TemporaryDir(PathBuf);
