@@ -180,8 +180,9 @@ impl Groups {
     }
 
     /// LeaveGroup, with the members in `members` at any version.
-    pub async fn leave(&self, request: &LeaveGroupRequest) -> LeaveGroupResponse {
-        let decide = |group: &Group, config: &GroupConfig, now_ms: i64| classic::leave(group, config, now_ms, request);
+    pub async fn leave(&self, request: &LeaveGroupRequest, topics: &dyn TopicsView) -> LeaveGroupResponse {
+        let decide =
+            |group: &Group, config: &GroupConfig, now_ms: i64| classic::leave(group, config, now_ms, request, topics);
         let refused = |error: GroupError| LeaveGroupResponse::default().with_error_code(error.code());
         self.inner
             .command(&request.group_id, decide)

@@ -5,6 +5,7 @@ use kafka_protocol::messages::leave_group_response::MemberResponse;
 use kafka_protocol::messages::{LeaveGroupRequest, LeaveGroupResponse};
 
 use super::{Draft, State};
+use crate::coordinator::group::consumer::TopicsView;
 use crate::coordinator::group::{Group, GroupConfig, GroupError, Outcome, Timer, consumer};
 
 /// Decides on a LeaveGroup whose members stand in `members`, at any version.
@@ -13,12 +14,13 @@ pub fn leave(
     config: &GroupConfig,
     now_ms: i64,
     request: &LeaveGroupRequest,
+    topics: &dyn TopicsView,
 ) -> Outcome<LeaveGroupResponse> {
     if request.group_id.is_empty() {
         return Outcome::reply(LeaveGroupResponse::default().with_error_code(GroupError::InvalidGroupId.code()));
     }
     if let Some(group) = &group.consumer {
-        return consumer::remove(group, config, now_ms, request);
+        return consumer::remove(group, config, now_ms, request, topics);
     }
     let Some(classic) = &group.membership else {
         let unknown = |member: &MemberIdentity| result(member, Err(GroupError::UnknownMemberId));

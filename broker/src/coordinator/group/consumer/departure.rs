@@ -13,7 +13,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::convert::{downgrade, leaves_it_classic};
 use super::validate::{Refusal, known_member, not_found};
-use super::{ConsumerGroup, ConsumerMember, LEAVE_STATIC_EPOCH, MemberState};
+use super::{ConsumerGroup, ConsumerMember, LEAVE_STATIC_EPOCH, MemberState, TopicsView};
 use crate::coordinator::group::assignor::Assignment;
 use crate::coordinator::group::{Effect, Group, GroupConfig, GroupError, Outcome, Record, Timer, classic};
 
@@ -30,7 +30,7 @@ pub fn expire(consumer: &ConsumerGroup, config: &GroupConfig, now_ms: i64, timer
         Timer::Join | Timer::Sync => None,
     };
     match gone {
-        Some(member) => fence(consumer, config, now_ms, &member.id),
+        Some(member) => fence(consumer, config, now_ms, &member.id, None),
         None => Outcome::reply(()),
     }
 }
@@ -58,12 +58,24 @@ pub fn recover(consumer: &ConsumerGroup, config: &GroupConfig) -> Outcome<()> {
 }
 
 /// Removes a member: the others get what it had with their next heartbeats.
-fn fence(consumer: &ConsumerGroup, config: &GroupConfig, now_ms: i64, member_id: &StrBytes) -> Outcome<()> {
-    fence_all(consumer, config, now_ms, std::slice::from_ref(member_id))
+fn fence(
+    consumer: &ConsumerGroup,
+    config: &GroupConfig,
+    now_ms: i64,
+    member_id: &StrBytes,
+    topics: Option<&dyn TopicsView>,
+) -> Outcome<()> {
+    fence_all(consumer, config, now_ms, std::slice::from_ref(member_id), topics)
 }
 
 /// Removes members with one step of the group epoch, or leaves the group to those who follow the classic protocol.
-fn fence_all(consumer: &ConsumerGroup, config: &GroupConfig, now_ms: i64, member_ids: &[StrBytes]) -> Outcome<()> {
+fn fence_all(
+    consumer: &ConsumerGroup,
+    config: &GroupConfig,
+    now_ms: i64,
+    member_ids: &[StrBytes],
+    topics: Option<&dyn TopicsView>,
+) -> Outcome<()> {
     if member_ids.is_empty() {
         return Outcome::reply(());
     }
@@ -91,8 +103,16 @@ fn fence_all(consumer: &ConsumerGroup, config: &GroupConfig, now_ms: i64, member
         epoch: consumer.epoch.saturating_add(1),
         ..consumer.head()
     };
-    // The step counts for the topics that nobody is subscribed to any more, too.
-    head.topics.retain(|name, _| wanted.contains(name));
+    // The step counts for the topics that nobody is subscribed to any more, too, and for those that have grown since.
+    match topics {
+        Some(topics) => {
+            let found = wanted
+                .into_iter()
+                .filter_map(|name| Some((name.clone(), topics.find(name)?)));
+            head.topics = found.collect();
+        }
+        None => head.topics.retain(|name, _| wanted.contains(name)),
+    }
     records.push(Record::ConsumerHead {
         head: Box::new(head),
         durable: true,
@@ -111,6 +131,7 @@ pub fn remove(
     config: &GroupConfig,
     now_ms: i64,
     request: &LeaveGroupRequest,
+    topics: &dyn TopicsView,
 ) -> Outcome<LeaveGroupResponse> {
     let mut removed = Vec::new();
     let mut members = Vec::with_capacity(request.members.len());
@@ -132,7 +153,8 @@ pub fn remove(
                 .with_error_code(error.map_or(0, GroupError::code)),
         );
     }
-    fence_all(consumer, config, now_ms, &removed).map(|()| LeaveGroupResponse::default().with_members(members))
+    fence_all(consumer, config, now_ms, &removed, Some(topics))
+        .map(|()| LeaveGroupResponse::default().with_members(members))
 }
 
 fn named<'a>(consumer: &'a ConsumerGroup, identity: &MemberIdentity) -> Result<&'a StrBytes, GroupError> {
@@ -153,6 +175,7 @@ pub(super) fn leave(
     config: &GroupConfig,
     now_ms: i64,
     request: &ConsumerGroupHeartbeatRequest,
+    topics: &dyn TopicsView,
 ) -> Result<Outcome<ConsumerGroupHeartbeatResponse>, Refusal> {
     let consumer = group.consumer.as_ref().ok_or_else(|| not_found(group, request))?;
     let member = known_member(consumer, request)?;
@@ -160,7 +183,7 @@ pub(super) fn leave(
         .with_member_id(Some(request.member_id.clone()))
         .with_member_epoch(request.member_epoch);
     if request.member_epoch != LEAVE_STATIC_EPOCH {
-        return Ok(fence(consumer, config, now_ms, &member.id).map(|()| reply));
+        return Ok(fence(consumer, config, now_ms, &member.id, Some(topics)).map(|()| reply));
     }
     let away = ConsumerMember {
         epoch: LEAVE_STATIC_EPOCH,

@@ -39,7 +39,7 @@ pub fn heartbeat(
 ) -> Outcome<ConsumerGroupHeartbeatResponse> {
     let outcome =
         validate(command.caller.api_version, &command.request).and_then(|()| match command.request.member_epoch {
-            ..0 => leave(group, config, now_ms, &command.request),
+            ..0 => leave(group, config, now_ms, &command.request, topics),
             _ => Heartbeat::new(group, config, command, topics)?.decide(),
         });
     outcome.unwrap_or_else(|Refusal { error, message }| {

@@ -29,7 +29,8 @@ pub(super) fn refusal(error: GroupError, message: impl Into<String>) -> Refusal 
 pub(super) fn validate(api_version: i16, request: &ConsumerGroupHeartbeatRequest) -> Result<(), Refusal> {
     let invalid = |message: &str| Err(refusal(GroupError::InvalidRequest, message));
     let is_empty = |text: &Option<StrBytes>| text.as_ref().is_some_and(|text| text.trim().is_empty());
-    let needs_id = api_version >= MEMBER_ID_SINCE || request.member_epoch != 0;
+    // Apache Kafka asks a static member that leaves for a while for its instance id only.
+    let needs_id = api_version >= MEMBER_ID_SINCE || matches!(request.member_epoch, -1 | 1..);
     if needs_id && request.member_id.trim().is_empty() {
         return invalid("MemberId can't be empty.");
     }

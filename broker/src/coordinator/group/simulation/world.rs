@@ -182,8 +182,9 @@ impl World {
             0 => response.members.iter().map(|member| member.error_code).collect(),
             error => vec![error],
         };
+        let topics = self.topics.clone();
         self.run(
-            |group, config, now_ms| classic::leave(group, config, now_ms, request),
+            |group, config, now_ms| classic::leave(group, config, now_ms, request, &topics),
             codes,
         )
     }
