@@ -1,9 +1,14 @@
-//! Every difference that is to stay, explained.
+//! Every difference that is to stay, explained: by API in the order of keys, then by case, then by place.
+//!
+//! Shapes of entries that come again have a macro each: `not_announced`, `not_there`, `unchanged`, `absent`.
 
 use super::{Deliberate, Differs};
 
 const ANNOUNCED: &str =
     "Only APIs that are served and features that work are announced; the table above names what is missing.";
+
+const FEATURES: &str =
+    "The features are those of the build: a level is not changed, and those that have no meaning here are not there.";
 
 /// The keys of APIs that ours does not serve.
 macro_rules! not_announced {
@@ -12,7 +17,58 @@ macro_rules! not_announced {
     };
 }
 
-/// What differs on purpose, by API key.
+/// A feature, in a list of ApiVersions, that ours has not: the list, the field of its level, the name.
+macro_rules! not_there {
+    ($list:literal $level:literal $feature:literal) => {
+        Differs(
+            concat!($list, "[\"", $feature, "\"]"),
+            "null",
+            concat!("{\"", $level, "\":*,\"Name\":\"", $feature, "\"}"),
+        )
+    };
+}
+
+/// UpdateFeatures of a feature whose level ours does not change: what Apache Kafka has for a message, and what ours says.
+macro_rules! unchanged {
+    ($feature:literal, $theirs:literal, $([$($says:literal)+])+) => {
+        Deliberate {
+            api: "UpdateFeatures",
+            case: $feature,
+            differences: &[
+                Differs("ErrorCode", "95", "0"),
+                $(Differs(
+                    "ErrorMessage",
+                    concat!(
+                        "\"The update failed for all features since the following feature had an error: Invalid ",
+                        $($says,)+
+                        "\""
+                    ),
+                    $theirs,
+                ),)+
+                Differs(
+                    "Results[0]",
+                    "null",
+                    concat!("{\"ErrorCode\":0,\"ErrorMessage\":\"NONE\",\"Feature\":\"", $feature, "\"}"),
+                ),
+            ],
+            why: FEATURES,
+        }
+    };
+}
+
+/// As `unchanged`, of a feature that ours has not.
+macro_rules! absent {
+    ($feature:literal) => {
+        unchanged!(
+            $feature,
+            "*",
+            ["update version * for feature " $feature ". Feature " $feature " not found."]
+            ["update version * for feature " $feature ". Local controller 1 does not support this feature."]
+        )
+    };
+}
+
+/// What differs on purpose.
 pub const DELIBERATE: &[Deliberate] = &[
     Deliberate {
         api: "OffsetCommit",
@@ -25,6 +81,12 @@ pub const DELIBERATE: &[Deliberate] = &[
         why: "A group that could not commit anything is not there; Apache Kafka keeps an empty one in memory.",
     },
     Deliberate {
+        api: "DescribeGroups",
+        case: "a group before its assignment",
+        differences: &[Differs("Groups[0].*", "*", "*")],
+        why: "A classic group is described from its first member on. Apache Kafka does not see it before something of its coordinator has been committed since, and answers that there is no such group.",
+    },
+    Deliberate {
         api: "ApiVersions",
         case: "*",
         differences: not_announced! { 49 51 76 77 78 79 83 84 85 86 87 90 91 92 },
@@ -34,31 +96,11 @@ pub const DELIBERATE: &[Deliberate] = &[
         api: "ApiVersions",
         case: "*",
         differences: &[
-            Differs(
-                r#"FinalizedFeatures["eligible.leader.replicas.version"]"#,
-                "null",
-                r#"{"MaxVersionLevel":*,"Name":"eligible.leader.replicas.version"}"#,
-            ),
-            Differs(
-                r#"FinalizedFeatures["kraft.version"]"#,
-                "null",
-                r#"{"MaxVersionLevel":*,"Name":"kraft.version"}"#,
-            ),
-            Differs(
-                r#"SupportedFeatures["eligible.leader.replicas.version"]"#,
-                "null",
-                r#"{"MaxVersion":*,"Name":"eligible.leader.replicas.version"}"#,
-            ),
-            Differs(
-                r#"SupportedFeatures["kraft.version"]"#,
-                "null",
-                r#"{"MaxVersion":*,"Name":"kraft.version"}"#,
-            ),
-            Differs(
-                r#"SupportedFeatures["share.version"]"#,
-                "null",
-                r#"{"MaxVersion":*,"Name":"share.version"}"#,
-            ),
+            not_there!("FinalizedFeatures" "MaxVersionLevel" "eligible.leader.replicas.version"),
+            not_there!("FinalizedFeatures" "MaxVersionLevel" "kraft.version"),
+            not_there!("SupportedFeatures" "MaxVersion" "eligible.leader.replicas.version"),
+            not_there!("SupportedFeatures" "MaxVersion" "kraft.version"),
+            not_there!("SupportedFeatures" "MaxVersion" "share.version"),
         ],
         why: ANNOUNCED,
     },
@@ -66,9 +108,9 @@ pub const DELIBERATE: &[Deliberate] = &[
         api: "DescribeConfigs",
         case: "loggers",
         differences: &[
-            Differs(r#"Results[0].Configs["tickertape_broker::*"]"#, "{*}", "null"),
             Differs(r#"Results[0].Configs["org.apache.kafka.*"]"#, "null", "{*}"),
             Differs(r#"Results[0].Configs["root"].Value"#, r#""*""#, r#""ERROR""#),
+            Differs(r#"Results[0].Configs["tickertape_broker::*"]"#, "{*}", "null"),
         ],
         why: "Each has loggers of its own parts, at the levels that its process was started with.",
     },
@@ -82,140 +124,30 @@ pub const DELIBERATE: &[Deliberate] = &[
         )],
         why: "A data directory has no id of its own.",
     },
-    Deliberate {
-        api: "UpdateFeatures",
-        case: "transaction.version",
-        differences: &[
-            Differs("ErrorCode", "95", "0"),
-            Differs(
-                "ErrorMessage",
-                r#""The update failed for all features since the following feature had an error: Invalid update version 0 for feature transaction.version. This broker's features are those of its build and do not change.""#,
-                "null",
-            ),
-            Differs(
-                "Results[0]",
-                "null",
-                r#"{"ErrorCode":0,"ErrorMessage":"NONE","Feature":"transaction.version"}"#,
-            ),
-        ],
-        why: "The features are those of the build: a level is not changed, and those that have no meaning here are not there.",
-    },
-    Deliberate {
-        api: "UpdateFeatures",
-        case: "share.version",
-        differences: &[
-            Differs("ErrorCode", "95", "0"),
-            Differs(
-                "ErrorMessage",
-                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature share.version. Feature share.version not found.""#,
-                "*",
-            ),
-            Differs(
-                "ErrorMessage",
-                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature share.version. Local controller 1 does not support this feature.""#,
-                "*",
-            ),
-            Differs(
-                "Results[0]",
-                "null",
-                r#"{"ErrorCode":0,"ErrorMessage":"NONE","Feature":"share.version"}"#,
-            ),
-        ],
-        why: "The features are those of the build: a level is not changed, and those that have no meaning here are not there.",
-    },
-    Deliberate {
-        api: "UpdateFeatures",
-        case: "eligible.leader.replicas.version",
-        differences: &[
-            Differs("ErrorCode", "95", "0"),
-            Differs(
-                "ErrorMessage",
-                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature eligible.leader.replicas.version. Feature eligible.leader.replicas.version not found.""#,
-                "*",
-            ),
-            Differs(
-                "ErrorMessage",
-                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature eligible.leader.replicas.version. Local controller 1 does not support this feature.""#,
-                "*",
-            ),
-            Differs(
-                "Results[0]",
-                "null",
-                r#"{"ErrorCode":0,"ErrorMessage":"NONE","Feature":"eligible.leader.replicas.version"}"#,
-            ),
-        ],
-        why: "The features are those of the build: a level is not changed, and those that have no meaning here are not there.",
-    },
-    Deliberate {
-        api: "UpdateFeatures",
-        case: "kraft.version",
-        differences: &[
-            Differs("ErrorCode", "95", "0"),
-            Differs(
-                "ErrorMessage",
-                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature kraft.version. Feature kraft.version not found.""#,
-                "*",
-            ),
-            Differs(
-                "ErrorMessage",
-                r#""The update failed for all features since the following feature had an error: Invalid update version * for feature kraft.version. Local controller 1 does not support this feature.""#,
-                "*",
-            ),
-            Differs(
-                "Results[0]",
-                "null",
-                r#"{"ErrorCode":0,"ErrorMessage":"NONE","Feature":"kraft.version"}"#,
-            ),
-        ],
-        why: "The features are those of the build: a level is not changed, and those that have no meaning here are not there.",
-    },
-    Deliberate {
-        api: "UpdateFeatures",
-        case: "group.version",
-        differences: &[
-            Differs("ErrorCode", "95", "0"),
-            Differs(
-                "ErrorMessage",
-                r#""The update failed for all features since the following feature had an error: Invalid update version 0 for feature group.version. This broker's features are those of its build and do not change.""#,
-                "null",
-            ),
-            Differs(
-                "Results[0]",
-                "null",
-                r#"{"ErrorCode":0,"ErrorMessage":"NONE","Feature":"group.version"}"#,
-            ),
-        ],
-        why: "The features are those of the build: a level is not changed, and those that have no meaning here are not there.",
-    },
-    Deliberate {
-        api: "UpdateFeatures",
-        case: "metadata.version",
-        differences: &[
-            Differs("ErrorCode", "95", "0"),
-            Differs(
-                "ErrorMessage",
-                r#""The update failed for all features since the following feature had an error: Invalid metadata.version 26. Refusing to perform the requested downgrade because it might delete metadata information.""#,
-                "null",
-            ),
-            Differs(
-                "ErrorMessage",
-                r#""The update failed for all features since the following feature had an error: Invalid metadata.version 26. Unsafe metadata downgrade is not supported in this version.""#,
-                "null",
-            ),
-            Differs(
-                "Results[0]",
-                "null",
-                r#"{"ErrorCode":0,"ErrorMessage":"NONE","Feature":"metadata.version"}"#,
-            ),
-        ],
-        why: "The features are those of the build: a level is not changed, and those that have no meaning here are not there.",
-    },
-    Deliberate {
-        api: "DescribeGroups",
-        case: "a group before its assignment",
-        differences: &[Differs("Groups[0].*", "*", "*")],
-        why: "A classic group is described from its first member on. Apache Kafka does not see it before something of its coordinator has been committed since, and answers that there is no such group.",
-    },
+    absent!("eligible.leader.replicas.version"),
+    unchanged!(
+        "group.version",
+        "null",
+        [
+            "update version 0 for feature group.version. This broker's features are those of its build and do not change."
+        ]
+    ),
+    absent!("kraft.version"),
+    unchanged!(
+        "metadata.version",
+        "null",
+        [
+            "metadata.version 26. Refusing to perform the requested downgrade because it might delete metadata information."
+        ]["metadata.version 26. Unsafe metadata downgrade is not supported in this version."]
+    ),
+    absent!("share.version"),
+    unchanged!(
+        "transaction.version",
+        "null",
+        [
+            "update version 0 for feature transaction.version. This broker's features are those of its build and do not change."
+        ]
+    ),
     Deliberate {
         api: "ConsumerGroupHeartbeat",
         case: "an expression that is none",
