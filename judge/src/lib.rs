@@ -17,6 +17,7 @@ pub mod both;
 pub mod cases;
 pub mod client;
 pub mod compare;
+mod embedded;
 mod found;
 pub mod issued;
 pub mod lists;

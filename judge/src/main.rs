@@ -10,7 +10,7 @@ use tickertape_judge::bench;
 use tickertape_judge::both::Both;
 use tickertape_judge::run::Runner;
 use tickertape_judge::scenario::tally::Tally;
-use tickertape_judge::scenario::{Stage, kept};
+use tickertape_judge::scenario::{SMALLER_FOR, Stage, kept, of_seed};
 use tickertape_judge::{cases, report};
 
 /// Apache Kafka beside ours.
@@ -45,6 +45,9 @@ enum Command {
         /// The first one's seed; each next one's is one more
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Only those with an action of this name
+        #[arg(long, value_name = "ACTION")]
+        with: Option<String>,
         /// Make the first that fails as small as it gets, and stop there
         #[arg(long)]
         smallest: bool,
@@ -69,7 +72,12 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Requests { api, case, ours } => requests(&api, &case, ours.as_deref()),
         Command::Bench(options) => bench::run(&options).map(|()| ExitCode::SUCCESS),
-        Command::Scenarios { count, seed, smallest } => scenarios(count, seed, smallest),
+        Command::Scenarios {
+            count,
+            seed,
+            with,
+            smallest,
+        } => scenarios(count, seed, with.as_deref(), smallest),
         Command::Kafka { port, properties } => kafka(port, &properties),
     };
     match outcome {
@@ -101,7 +109,7 @@ fn requests(api: &str, case: &str, ours: Option<&str>) -> anyhow::Result<ExitCod
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn scenarios(count: u64, seed: u64, smallest: bool) -> anyhow::Result<ExitCode> {
+fn scenarios(count: u64, seed: u64, with: Option<&str>, smallest: bool) -> anyhow::Result<ExitCode> {
     let mut stage = Stage::open(&mut Both::shared()?)?;
     let mut tally = Tally::default();
     let mut failures: BTreeMap<String, Vec<u64>> = BTreeMap::new();
@@ -112,19 +120,24 @@ fn scenarios(count: u64, seed: u64, smallest: bool) -> anyhow::Result<ExitCode> 
             failures.entry(format!("kept: {}", kept.showed)).or_default();
         }
     }
-    for seed in seed..seed + count {
-        let Err(mut failure) = stage.perform_seed(seed, &mut tally) else {
+    let wanted = |seed: &u64| with.is_none_or(|word| of_seed(*seed).iter().any(|action| action.name() == word));
+    for seed in (seed..).filter(wanted).take(count as usize) {
+        let Err(failure) = stage.perform_seed(seed, &mut tally) else {
             continue;
         };
         let kind = match &failure.found {
             Ok(found) => found.kind(),
             Err(error) => format!("{error:#}"),
         };
-        if smallest {
-            failure = stage.smallest(seed, failure);
-        }
         if smallest || !failures.contains_key(&kind) {
             println!("{failure}");
+        }
+        if smallest {
+            println!(
+                "looking for a smaller one that fails so, for at most {} s",
+                SMALLER_FOR.as_secs()
+            );
+            println!("{}", stage.smallest(seed, failure));
         }
         failures.entry(kind).or_default().push(seed);
         if smallest {

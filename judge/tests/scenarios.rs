@@ -8,7 +8,7 @@
 
 use tickertape_judge::both::Both;
 use tickertape_judge::scenario::tally::Tally;
-use tickertape_judge::scenario::{Stage, kept};
+use tickertape_judge::scenario::{SMALLER_FOR, Stage, kept};
 
 fn number(variable: &str, otherwise: u64) -> u64 {
     let given = std::env::var(variable).ok();
@@ -35,7 +35,8 @@ fn both_take_scenarios_the_same_way() {
     let count = number("TICKERTAPE_SCENARIOS", 200);
     for seed in first..first + count {
         if let Err(failure) = stage.perform_seed(seed, &mut tally) {
-            eprintln!("seed {seed}: {failure}\nlooking for the smallest that fails so");
+            let seconds = SMALLER_FOR.as_secs();
+            eprintln!("seed {seed}: {failure}\nlooking for a smaller one that fails so, for at most {seconds} s");
             panic!("{}", stage.smallest(seed, failure));
         }
     }
@@ -51,6 +52,9 @@ fn both_take_scenarios_the_same_way() {
 fn covers(tally: &Tally) {
     for word in WORDS {
         assert!(tally.words.contains_key(*word), "no {word} in\n{tally}");
+    }
+    for (what, count) in [("upgrade", tally.upgrades), ("downgrade", tally.downgrades)] {
+        assert!(count >= 10, "{count} times {what} of a group in\n{tally}");
     }
     for code in CODES {
         assert!(tally.code(*code) > 0, "no answer with error code {code} in\n{tally}");
@@ -146,6 +150,7 @@ const WORDS: &[&str] = &[
     "Beat.Leave",
     "Beat.LeaveForNow",
     "Converge",
+    "Switch",
     "Commit.Nobody",
     "Commit.Member",
     "FetchOffsets",

@@ -7,52 +7,21 @@ use serde_json::{Value, json};
 
 use super::group::{Member, beating, but, consuming, group, joining, known_topic, must_each};
 use crate::both::{Answers, Side};
+use crate::embedded;
 use crate::run::{Case, Outcome, Run, Stop, case};
+use crate::value::hex;
 
 /// The version of JoinGroup in which a member is taken at once.
 const JOIN_AT_ONCE: i16 = 3;
 
 /// A consumer's subscription, version 1: topics, and what it owns.
 fn subscription(topics: &[&str], owned: &[(&str, &[i32])]) -> String {
-    let mut bytes = 1_i16.to_be_bytes().to_vec();
-    put_count(&mut bytes, topics.len());
-    topics.iter().for_each(|topic| put_string(&mut bytes, topic));
-    bytes.extend((-1_i32).to_be_bytes());
-    put_partitions(&mut bytes, owned);
-    hex(&bytes)
+    hex(&embedded::subscription(1, topics, None, owned))
 }
 
 /// A consumer's assignment, version 1.
 fn assignment(partitions: &[(&str, &[i32])], user_data: &[u8]) -> String {
-    let mut bytes = 1_i16.to_be_bytes().to_vec();
-    put_partitions(&mut bytes, partitions);
-    put_count(&mut bytes, user_data.len());
-    bytes.extend(user_data);
-    hex(&bytes)
-}
-
-fn put_count(bytes: &mut Vec<u8>, count: usize) {
-    bytes.extend(i32::try_from(count).unwrap_or(i32::MAX).to_be_bytes());
-}
-
-fn put_string(bytes: &mut Vec<u8>, text: &str) {
-    bytes.extend(i16::try_from(text.len()).unwrap_or(i16::MAX).to_be_bytes());
-    bytes.extend(text.as_bytes());
-}
-
-fn put_partitions(bytes: &mut Vec<u8>, partitions: &[(&str, &[i32])]) {
-    put_count(bytes, partitions.len());
-    for (topic, partitions) in partitions {
-        put_string(bytes, topic);
-        put_count(bytes, partitions.len());
-        partitions
-            .iter()
-            .for_each(|partition| bytes.extend(partition.to_be_bytes()));
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&embedded::assignment(1, partitions, Some(user_data)))
 }
 
 /// A JoinGroup of a consumer that reads a topic and owns some of it.

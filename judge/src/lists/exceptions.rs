@@ -11,6 +11,10 @@ pub enum Exception {
     OlderJoin,
     /// Who leads a group is not compared once its leader has left; its members sync together from then on.
     LeaderAfterLeader,
+    /// Members of the classic protocol make up their own ids where they may.
+    OwnNames,
+    /// A member that stays changes its protocol only when the others have what they are meant to have.
+    ChangeWhileUnsettled,
     /// Groups of the assignor `uniform` subscribe to one topic.
     UniformOverTopics,
     /// Timestamps that the broker gave are not compared, nor is it asked for times near them.
@@ -59,6 +63,16 @@ pub const EXCEPTIONS: &[Excepted] = &[
     Excepted {
         what: Exception::LeaderAfterLeader,
         reason: "the next leader depends on ids of members, which each broker makes up",
+        shown_by: None,
+    },
+    Excepted {
+        what: Exception::OwnNames,
+        reason: "`range` takes members in the order of their ids, which each broker makes up",
+        shown_by: None,
+    },
+    Excepted {
+        what: Exception::ChangeWhileUnsettled,
+        reason: "Apache Kafka leaves the others without the rest of what they are meant to have until something else happens",
         shown_by: None,
     },
     Excepted {

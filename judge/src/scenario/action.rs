@@ -421,6 +421,12 @@ pub enum Action {
         group: Pick,
         version: Pick,
     },
+    /// A member is started anew with the other protocol, as when a program's settings change.
+    Switch {
+        group: Pick,
+        member: Pick,
+        version: Pick,
+    },
     Commit {
         group: Pick,
         by: Committer,

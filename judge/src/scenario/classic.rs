@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use super::action::{Action, Joining, Pick, Stray};
 use super::run::{Outcome, Run};
-use super::side::{Request, subscription};
-use super::world::MEMBERS;
+use super::side::Request;
+use super::world::{Kind, MEMBERS};
+use crate::embedded;
 use crate::lists::Exception;
-use crate::value::hex;
+use crate::value::{hex, unhex};
 
 /// Long enough for nothing to time out within a scenario.
 const TIMEOUT_MS: i32 = 300_000;
@@ -25,6 +26,7 @@ impl Run<'_> {
                 version,
             } => {
                 let (group, member) = (self.world.group(*group), usize::from(*member) % MEMBERS);
+                self.settle_before_change(group, member, true, *version)?;
                 self.join(group, member, *how, *version)?;
                 self.collect(group)?;
                 self.see_group(group)
@@ -36,7 +38,7 @@ impl Run<'_> {
                 version,
             } => {
                 let group = self.world.group(*group);
-                let member = self.joined(group, *member);
+                let member = self.joined_as(group, *member, true);
                 if self.world.groups[group].leader_left && self.lists.except(Exception::LeaderAfterLeader) {
                     // Each broker may have chosen another leader, so one member's answer waits for another on each.
                     let all: Vec<usize> = (0..MEMBERS).collect();
@@ -49,7 +51,10 @@ impl Run<'_> {
             }
             Action::Settle { group, version } => {
                 let group = self.world.group(*group);
-                self.settle_group(group, *version)?;
+                match self.world.groups[group].kind {
+                    Kind::Mixed => self.settle_mixed(group, *version)?,
+                    Kind::Classic | Kind::Next => self.settle_group(group, *version)?,
+                }
                 self.see_group(group)
             }
             Action::Heartbeat {
@@ -59,10 +64,8 @@ impl Run<'_> {
                 version,
             } => {
                 let group = self.world.group(*group);
-                let member = self.joined(group, *member);
-                let request = self.identity(group, member, *stray, "GenerationId");
-                let version = Self::version("Heartbeat", *version)?;
-                self.ask(Request::new("Heartbeat", version, request))?;
+                let member = self.joined_as(group, *member, true);
+                self.heartbeat(group, member, *stray, *version)?;
                 self.collect(group)
             }
             Action::LeaveGroup {
@@ -72,7 +75,8 @@ impl Run<'_> {
                 version,
             } => {
                 let group = self.world.group(*group);
-                self.leave_group(group, members, *stray, *version)?;
+                let leaving = members.iter().map(|pick| self.joined_as(group, *pick, true));
+                self.leave_group(group, leaving.collect(), *stray, *version)?;
                 self.collect(group)?;
                 self.see_group(group)
             }
@@ -90,6 +94,23 @@ impl Run<'_> {
         }
     }
 
+    /// As [`Self::joined`], one that follows the classic protocol, or the next one, if there is one.
+    pub(super) fn joined_as(&self, group: usize, pick: Pick, classic: bool) -> usize {
+        let members = &self.world.groups[group].members;
+        let follows = |at: &usize| members[*at].generation > 0 && members[*at].classic == classic;
+        let joined: Vec<usize> = (0..MEMBERS).filter(follows).collect();
+        match joined.len() {
+            0 => self.joined(group, pick),
+            count => joined[usize::from(pick) % count],
+        }
+    }
+
+    pub(super) fn heartbeat(&mut self, group: usize, member: usize, stray: Stray, pick: Pick) -> Outcome<Value> {
+        let request = self.identity(group, member, stray, "GenerationId");
+        let version = Self::version("Heartbeat", pick)?;
+        self.ask(Request::new("Heartbeat", version, request))
+    }
+
     fn identity(&self, group: usize, member: usize, stray: Stray, generation: &str) -> Value {
         let of = &self.world.groups[group];
         let member = &of.members[member];
@@ -101,7 +122,9 @@ impl Run<'_> {
         })
     }
 
-    fn join(&mut self, group: usize, member: usize, how: Joining, pick: Pick) -> Outcome {
+    pub(super) fn join(&mut self, group: usize, member: usize, how: Joining, pick: Pick) -> Outcome {
+        let how = self.before_joining(group, member, how);
+        let metadata = hex(&self.subscription(group, member, pick));
         let of = &self.world.groups[group];
         let name = of.name.clone();
         let member_of = &of.members[member];
@@ -117,7 +140,6 @@ impl Run<'_> {
             _ if member % 2 == 1 => names.reverse(),
             _ => {}
         }
-        let metadata = hex(&subscription(&[format!("{}-0", self.world.name)]));
         let protocols: Vec<Value> = names
             .iter()
             .map(|name| json!({ "Name": name, "Metadata": metadata }))
@@ -140,12 +162,41 @@ impl Run<'_> {
         self.send(group, member, Request::new("JoinGroup", version, request))
     }
 
-    fn sync(&mut self, group: usize, member: usize, stray: Stray, pick: Pick) -> Outcome {
+    /// What a member says of itself: members of a mixed group say what they own, those of odd numbers after having given it
+    /// up, and change now and then what they read. Where a leader joins again, the group rebalances, and so it does where
+    /// somebody says something new: that is what they do where each broker may have another leader.
+    fn subscription(&mut self, group: usize, member: usize, pick: Pick) -> Vec<u8> {
+        const OTHER_TOPIC: Pick = 224;
+        let of = &mut self.world.groups[group];
+        let news = of.leader_left && !of.is_next && self.lists.except(Exception::LeaderAfterLeader);
+        of.joins += u32::from(news);
+        let user_data = of.joins.to_be_bytes();
+        let user_data = news.then_some(user_data.as_slice());
+        let topic = |slot: u8| format!("{}-{slot}", self.world.name);
+        if of.kind != Kind::Mixed {
+            return embedded::subscription(0, &[&topic(0)], user_data, &[]);
+        }
+        let owned = of.members[member].owned.iter();
+        let owned = owned.filter(|_| member % 2 == 0);
+        let owned: Vec<embedded::Part<'_>> = owned.map(|(topic, of)| (topic.as_str(), of.as_slice())).collect();
+        embedded::subscription(1, &[&topic(u8::from(pick >= OTHER_TOPIC))], user_data, &owned)
+    }
+
+    pub(super) fn sync(&mut self, group: usize, member: usize, stray: Stray, pick: Pick) -> Outcome {
         let mut request = self.identity(group, member, stray, "GenerationId");
-        let member_of = &self.world.groups[group].members[member];
+        let of = &self.world.groups[group];
+        let member_of = &of.members[member];
         request["ProtocolType?"] = "consumer".into();
         request["ProtocolName?"] = member_of.protocol.clone();
-        request["Assignments"] = format!("$assignments:{}", member_of.name).into();
+        let assignments = match of.kind {
+            Kind::Mixed => {
+                let topic = format!("{}-0", self.world.name);
+                let count = self.world.topics.get(&topic).map_or(0, |topic| topic.partitions.len());
+                format!("$divided:{topic}:{count}:{}", member_of.name)
+            }
+            Kind::Classic | Kind::Next => format!("$assignments:{}", member_of.name),
+        };
+        request["Assignments"] = assignments.into();
         let mut version = Self::version("SyncGroup", pick)?;
         if member_of.instance.is_some() && version < 3 {
             version += 3;
@@ -164,6 +215,7 @@ impl Run<'_> {
         match (api, code) {
             ("JoinGroup", Some(0)) => {
                 member_of.known = true;
+                member_of.classic = true;
                 member_of.generation = answer["GenerationId"].as_i64().unwrap_or_default() as i32;
                 member_of.leads = answer["Leader"] == name.as_str();
                 member_of.protocol = answer["ProtocolName"].clone();
@@ -174,7 +226,13 @@ impl Run<'_> {
                 }
             }
             ("JoinGroup", Some(MEMBER_ID_REQUIRED)) => member_of.known = true,
-            ("SyncGroup", Some(0)) => member_of.synced = true,
+            ("SyncGroup", Some(0)) => {
+                member_of.synced = true;
+                let assignment = answer["Assignment"].as_str().and_then(unhex);
+                member_of.owned = assignment
+                    .and_then(|bytes| embedded::assigned(&bytes))
+                    .unwrap_or_default();
+            }
             (_, Some(UNKNOWN_MEMBER_ID)) => member_of.known = false,
             _ => {}
         }
@@ -182,10 +240,10 @@ impl Run<'_> {
     }
 
     /// All that are in the group, or two if nobody is, join until they are in one generation; then they sync.
-    fn settle_group(&mut self, group: usize, pick: Pick) -> Outcome {
+    pub(super) fn settle_group(&mut self, group: usize, pick: Pick) -> Outcome {
         let members = &self.world.groups[group].members;
         let mut taking_part: Vec<usize> = (0..MEMBERS)
-            .filter(|at| members[*at].known || members[*at].waits)
+            .filter(|at| members[*at].classic && (members[*at].known || members[*at].waits))
             .collect();
         if taking_part.is_empty() {
             taking_part = vec![0, 1];
@@ -213,15 +271,14 @@ impl Run<'_> {
     fn sync_all(&mut self, group: usize, members: &[usize], pick: Pick) -> Outcome {
         for member in members {
             let member_of = &self.world.groups[group].members[*member];
-            if !member_of.waits && member_of.generation > 0 {
+            if member_of.classic && !member_of.waits && member_of.generation > 0 {
                 self.sync(group, *member, Stray::No, pick)?;
             }
         }
         Ok(())
     }
 
-    fn leave_group(&mut self, group: usize, picks: &[Pick], stray: Stray, pick: Pick) -> Outcome {
-        let mut leaving: Vec<usize> = picks.iter().map(|pick| self.joined(group, *pick)).collect();
+    pub(super) fn leave_group(&mut self, group: usize, mut leaving: Vec<usize>, stray: Stray, pick: Pick) -> Outcome {
         let of = &self.world.groups[group];
         let version = Self::version("LeaveGroup", pick)?;
         if version < 3 {

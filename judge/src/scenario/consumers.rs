@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::action::{Action, Beat, Pick, Stray};
 use super::run::{Outcome, Run};
 use super::side::Request;
-use super::world::{GROUPS, MEMBERS};
+use super::world::{Kind, MEMBERS, UNIFORM};
 use crate::lists::Exception;
 
 const REBALANCE_TIMEOUT_MS: i32 = 300_000;
@@ -26,14 +26,21 @@ impl Run<'_> {
                 let group = self.world.group(*group);
                 let member = match beat {
                     Beat::Join(_) | Beat::JoinWithoutTimeout => usize::from(*member) % MEMBERS,
-                    _ => self.joined(group, *member),
+                    _ => self.joined_as(group, *member, false),
                 };
+                if matches!(beat, Beat::Join(_) | Beat::JoinWithoutTimeout) {
+                    self.settle_before_change(group, member, false, *version)?;
+                }
                 self.beat(group, member, *beat, *stray, *version)?;
+                self.collect(group)?;
                 self.see_group(group)
             }
             Action::Converge { group, version } => {
                 let group = self.world.group(*group);
-                self.converge(group, *version)?;
+                match self.world.groups[group].kind {
+                    Kind::Mixed => self.settle_mixed(group, *version)?,
+                    Kind::Classic | Kind::Next => self.converge(group, *version)?,
+                }
                 self.see_group(group)
             }
             _ => Ok(()),
@@ -64,14 +71,15 @@ impl Run<'_> {
     /// The topics that a member subscribes to. `range` takes each topic for itself.
     fn subscribed(&self, group: usize, pick: Pick) -> Vec<String> {
         let name = |slot: u8| format!("{}-{slot}", self.world.name);
-        if group == GROUPS - 1 && self.lists.except(Exception::UniformOverTopics) {
+        if group == UNIFORM && self.lists.except(Exception::UniformOverTopics) {
             return vec![name(0)];
         }
         let chosen: Vec<String> = (0..3_u8).filter(|slot| pick >> slot & 1 == 1).map(name).collect();
         if chosen.is_empty() { vec![name(0)] } else { chosen }
     }
 
-    fn beat(&mut self, group: usize, member: usize, beat: Beat, stray: Stray, version: Pick) -> Outcome {
+    pub(super) fn beat(&mut self, group: usize, member: usize, beat: Beat, stray: Stray, version: Pick) -> Outcome {
+        self.before_beating(group, member, beat);
         let topics = match beat {
             Beat::Join(pick) | Beat::Subscribe(pick) => Some(self.subscribed(group, pick)),
             Beat::JoinWithoutTimeout => Some(self.subscribed(group, 1)),
@@ -88,7 +96,7 @@ impl Run<'_> {
         };
         let assignor = match beat {
             Beat::UnknownAssignor => Some("nothing"),
-            _ if joins => Some(if group == GROUPS - 1 { "uniform" } else { "range" }),
+            _ if joins => Some(if group == UNIFORM { "uniform" } else { "range" }),
             _ => None,
         };
         let owned = match beat {
@@ -128,6 +136,7 @@ impl Run<'_> {
                 }
                 // A static member that left for now keeps its place, and joins anew.
                 member.generation = epoch.max(0);
+                member.classic = false;
                 if let Some(partitions) = answer["Assignment"].get("TopicPartitions") {
                     member.assigned = partitions.clone();
                 }

@@ -2,7 +2,7 @@
 //!
 //! - [`action`] is the vocabulary, [`strategy`] how scenarios are made of it
 //! - `run` turns actions, as what there is by then makes them mean, into requests to both, and compares the answers; one
-//!   file per concern (`topics`, `records`, `classic`, `consumers`, `offsets`, `transacting`)
+//!   file per concern (`topics`, `records`, `classic`, `consumers`, `mixed`, `offsets`, `transacting`)
 //! - `see` compares what can be seen after an action; `side` maps the ids that each broker gives out to one name
 //! - [`tally`] counts what was met, so that a run shows that it was not of errors alone
 //! - [`kept`] are the scenarios that once failed; they are performed first
@@ -15,6 +15,7 @@ mod batch;
 mod classic;
 mod consumers;
 pub mod kept;
+mod mixed;
 mod offsets;
 mod records;
 mod run;
@@ -26,7 +27,7 @@ mod topics;
 mod transacting;
 mod world;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use proptest::strategy::{Strategy as _, ValueTree};
@@ -43,8 +44,8 @@ use tally::Tally;
 /// The topic whose changes tell that earlier changes are done.
 const FENCE: &str = "judge-fence";
 
-/// How many smaller scenarios are tried to explain a failure.
-const SMALLER_MAX: usize = 300;
+/// How long a smaller scenario is looked for that explains a failure.
+pub const SMALLER_FOR: Duration = Duration::from_secs(120);
 
 /// A scenario on which the two brokers do not agree.
 #[derive(Debug)]
@@ -174,10 +175,10 @@ impl Stage {
     /// # Errors
     /// As [`Self::perform`].
     pub fn perform_seed(&mut self, seed: u64, tally: &mut Tally) -> Result<(), Box<Failure>> {
-        self.perform(Some(seed), &tree_of(seed).current(), tally)
+        self.perform(Some(seed), &of_seed(seed), tally)
     }
 
-    /// The smallest scenario found that fails as the one of this seed does.
+    /// The smallest scenario found in [`SMALLER_FOR`] that fails as the one of this seed does.
     #[must_use]
     pub fn smallest(&mut self, seed: u64, failure: Box<Failure>) -> Box<Failure> {
         let place = |failure: &Failure| {
@@ -191,10 +192,8 @@ impl Stage {
         let mut tree = tree_of(seed);
         let mut unnoted = Tally::default();
         let mut more = tree.simplify();
-        for _ in 0..SMALLER_MAX {
-            if !more {
-                break;
-            }
+        let until = Instant::now() + SMALLER_FOR;
+        while more && Instant::now() < until {
             more = match self.perform(Some(seed), &tree.current(), &mut unnoted) {
                 Err(failure) if place(&failure) == wanted => {
                     smallest = failure;
@@ -205,6 +204,12 @@ impl Stage {
         }
         smallest
     }
+}
+
+/// The scenario of a seed.
+#[must_use]
+pub fn of_seed(seed: u64) -> Vec<Action> {
+    tree_of(seed).current()
 }
 
 /// The scenario of a seed, which can be made smaller.

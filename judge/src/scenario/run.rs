@@ -83,6 +83,8 @@ pub(super) type Outcome<T = ()> = Result<T, Stop>;
 pub(super) struct Waiting {
     pub(super) group: usize,
     pub(super) member: usize,
+    /// The member's name when it asked.
+    name: String,
     request: Request,
     tickets: [(Client, Ticket); 2],
     answers: [Option<Value>; 2],
@@ -148,6 +150,7 @@ impl<'a> Run<'a> {
             | Action::Heartbeat { .. }
             | Action::LeaveGroup { .. } => self.on_classic(action),
             Action::Beat { .. } | Action::Converge { .. } => self.on_consumers(action),
+            Action::Switch { .. } => self.on_mixed(action),
             Action::Transact { .. } => self.on_transactions(action),
             _ => self.on_offsets(action),
         }
@@ -296,7 +299,8 @@ impl<'a> Run<'a> {
         let mut tickets = Vec::new();
         for side in &mut self.sides {
             let body = side.body(&request)?;
-            let mut client = Client::connect(&side.address)?;
+            // The ids that brokers give begin with it.
+            let mut client = Client::connect(&side.address)?.with_client_id(&format!("member-{member}"));
             // Answered, the connection is one of those that are polled: what is sent next can't be overtaken.
             client.ask("ApiVersions", 0, &json!({})).map_err(anyhow::Error::from)?;
             let encoded = match client.encode(request.api, request.version, &body) {
@@ -317,6 +321,7 @@ impl<'a> Run<'a> {
         let mut one = Waiting {
             group,
             member,
+            name: self.world.groups[group].members[member].name.clone(),
             request,
             tickets: [ours, theirs],
             answers: [None, None],
@@ -390,10 +395,9 @@ impl<'a> Run<'a> {
     }
 
     fn learn(&mut self, one: &Waiting) {
-        let name = &self.world.groups[one.group].members[one.member].name;
         for (side, answer) in self.sides.iter_mut().zip(&one.answers) {
             if let Some(id) = answer.as_ref().and_then(|answer| answer["MemberId"].as_str()) {
-                side.learn(name, id);
+                side.learn(&one.name, id);
             }
         }
     }
@@ -429,18 +433,21 @@ impl<'a> Run<'a> {
             self.learn_leaders(&one, &mut answers);
         }
         let answer = self.agree(&one.request, &answers)?;
+        // Who goes by another name by now has no use for it.
+        if self.world.groups[one.group].members[one.member].name != one.name {
+            return Ok(());
+        }
         self.on_waited(one.group, one.member, one.request.api, &answer)
     }
 
     /// Who leads is the broker's choice once the first leader has left.
     fn learn_leaders(&mut self, one: &Waiting, answers: &mut [Value; 2]) {
         let group = &self.world.groups[one.group];
-        let name = &group.members[one.member].name;
         for (side, answer) in self.sides.iter_mut().zip(answers.iter()) {
             let read = side.read(answer, self.lists);
             let members = read["Members"].as_array().into_iter().flatten();
             let members = members.filter_map(|member| Some(member["MemberId"].as_str()?.to_owned()));
-            side.learn_led(name, members.collect());
+            side.learn_led(&one.name, members.collect());
         }
         if group.leader_left
             && answers.iter().all(|answer| answer["ErrorCode"] == 0)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::run::{Outcome, PATIENCE, Run};
 use super::side::Request;
-use super::world::Ends;
+use super::world::{Ends, Kind};
 
 impl Run<'_> {
     /// A topic, its configuration, and its partitions, of which new ones are taken note of.
@@ -93,9 +93,12 @@ impl Run<'_> {
         let name = self.world.groups[group].name.clone();
         let request = json!({ "Groups": [name] });
         self.see(Request::new("DescribeGroups", 6, request))?;
-        if self.world.groups[group].next {
+        if self.world.groups[group].kind != Kind::Classic {
             let request = json!({ "GroupIds": [name], "IncludeAuthorizedOperations": false });
-            self.see(Request::new("ConsumerGroupDescribe", 1, request))?;
+            let described = self.see(Request::new("ConsumerGroupDescribe", 1, request))?;
+            let described = &described["Groups"][0];
+            let members = described["Members"].as_array().map_or(0, Vec::len);
+            self.note_protocol(group, described["ErrorCode"] == 0 && members > 0);
         }
         if self.world.groups[group].commits {
             self.see_committed(group)?;

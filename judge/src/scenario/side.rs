@@ -11,13 +11,16 @@
 //! | `$transactional:N` | the producer id that it gave the transactional producer N; -1 before |
 //! | `$batch:N` | the request's Nth batch, with the producer's id in it |
 //! | `$assignments:NAME` | what the member NAME, if it leads its group here, assigns to each member |
+//! | `$divided:TOPIC:COUNT:NAME` | the same, where the members share COUNT partitions of a topic |
 
 use std::collections::HashMap;
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::batch::{self, Made};
 use crate::client::Client;
+use crate::embedded;
 use crate::lists::{Exception, Lists};
 use crate::value::{hex, uuid_text};
 
@@ -162,12 +165,13 @@ impl Side {
             return Ok(hex(&made.bytes(producer)?).into());
         }
         if let Some(leader) = text.strip_prefix("$assignments:") {
-            let led = self.led.get(leader).map(Vec::as_slice).unwrap_or_default();
-            let assignments = led.iter().map(|member| {
-                let id = self.ids.get(member).unwrap_or(member);
-                json!({ "MemberId": id, "Assignment": hex(&assignment(member)) })
-            });
-            return Ok(assignments.collect());
+            return Ok(self.assignments(leader, None));
+        }
+        if let Some(divided) = text.strip_prefix("$divided:") {
+            let mut words = divided.splitn(3, ':');
+            let mut word = || words.next().context("$divided:TOPIC:PARTITIONS:NAME");
+            let (topic, partitions, leader) = (word()?, word()?.parse()?, word()?);
+            return Ok(self.assignments(leader, Some((topic, partitions))));
         }
         if text == "$producer" {
             return Ok(self.issued.last().copied().unwrap_or(-1).into());
@@ -182,6 +186,15 @@ impl Side {
             String::new()
         };
         Ok(self.ids.get(text).cloned().unwrap_or(unknown).into())
+    }
+
+    fn assignments(&self, leader: &str, divided: Option<(&str, i32)>) -> Value {
+        let led = self.led.get(leader).map(Vec::as_slice).unwrap_or_default();
+        let assignments = assignments(led, divided).into_iter().map(|(member, assignment)| {
+            let id = self.ids.get(member).unwrap_or(member);
+            json!({ "MemberId": id, "Assignment": hex(&assignment) })
+        });
+        assignments.collect()
     }
 
     /// An answer in the scenario's names, but for the exceptions of `lists`.
@@ -304,23 +317,22 @@ fn sort_key(value: &Value) -> String {
     }
 }
 
-/// What a leader assigns to a member, in the consumer's own protocol: a partition by the member's number.
-fn assignment(member: &str) -> Vec<u8> {
-    let number = member.rsplit(':').next().and_then(|number| number.parse::<i32>().ok());
-    let mut bytes = vec![0, 0, 0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 1];
-    bytes.extend(number.unwrap_or_default().to_be_bytes());
-    bytes.extend((-1_i32).to_be_bytes());
-    bytes
-}
-
-/// A subscription in the consumer's own protocol.
-pub(super) fn subscription(topics: &[String]) -> Vec<u8> {
-    let mut bytes = vec![0, 0];
-    bytes.extend((topics.len() as i32).to_be_bytes());
-    for topic in topics {
-        bytes.extend((topic.len() as i16).to_be_bytes());
-        bytes.extend(topic.as_bytes());
-    }
-    bytes.extend((-1_i32).to_be_bytes());
-    bytes
+/// What a leader assigns to each of its members, in the consumer's own protocol: a partition by the member's number, or its
+/// share of a topic, if it is told to divide one. It depends on the members' names alone, whoever leads.
+fn assignments<'a>(led: &'a [String], divided: Option<(&str, i32)>) -> Vec<(&'a String, Vec<u8>)> {
+    let mut members: Vec<&String> = led.iter().collect();
+    members.sort();
+    let count = members.len();
+    let share = |(at, member): (usize, &'a String)| {
+        let Some((topic, partitions)) = divided else {
+            let number = member.rsplit(':').next().and_then(|number| number.parse().ok());
+            let parts: [embedded::Part<'_>; 1] = [("t", &[number.unwrap_or_default()])];
+            return (member, embedded::assignment(0, &parts, None));
+        };
+        let partitions: Vec<i32> = (0..partitions).filter(|of| *of as usize % count == at).collect();
+        let parts: &[embedded::Part<'_>] = &[(topic, &partitions)];
+        let parts = if partitions.is_empty() { &[] } else { parts };
+        (member, embedded::assignment(1, parts, None))
+    };
+    members.into_iter().enumerate().map(share).collect()
 }

@@ -5,8 +5,9 @@ use proptest::sample::select;
 
 use super::action::*;
 use super::transacting;
+use super::world::MIXED;
 
-/// A scenario: two topics, one of them compacted, then what comes.
+/// A scenario: two topics, one of them compacted, then what comes; and now and then a group that changes its protocol.
 pub fn scenario() -> impl Strategy<Value = Vec<Action>> {
     let first = (1..4_u8, settings(0..2)).prop_map(|(partitions, configs)| create(0, partitions, configs));
     let second = prop_oneof![Just("compact"), Just("compact,delete")].prop_map(|policy| {
@@ -16,7 +17,10 @@ pub fn scenario() -> impl Strategy<Value = Vec<Action>> {
         };
         create(1, 1, vec![policy])
     });
-    (first, second, focus()).prop_map(|(first, second, rest)| [vec![first, second], rest].concat())
+    let mixed = prop_oneof![8 => mixed(), 1 => offsets(MIXED..MIXED + 1), 1 => growth()];
+    let changing = prop::option::weighted(0.2, prop::collection::vec(mixed, 10..24));
+    (first, second, focus(), changing)
+        .prop_map(|(first, second, rest, changing)| [vec![first, second], rest, changing.unwrap_or_default()].concat())
 }
 
 fn create(topic: Pick, partitions: u8, configs: Vec<Setting>) -> Action {
@@ -29,8 +33,8 @@ fn create(topic: Pick, partitions: u8, configs: Vec<Setting>) -> Action {
     }
 }
 
-/// What comes is about logs, about one kind of group, about transactions, or about everything: a long way into one matter finds more than the
-/// same number of steps strewn over all of them.
+/// What comes is about logs, about one kind of group, about transactions, or about everything: a long way into one matter
+/// finds more than the same number of steps strewn over all of them.
 fn focus() -> impl Strategy<Value = Vec<Action>> {
     let some = |action: BoxedStrategy<Action>| prop::collection::vec(action, 10..24);
     let all = prop_oneof![
@@ -323,6 +327,54 @@ fn consumer(group: std::ops::Range<u8>) -> BoxedStrategy<Action> {
         2 => (group(), any::<u8>()).prop_map(|(group, version)| Action::Converge { group, version }),
     ]
     .boxed()
+}
+
+/// A group whose members follow either protocol, and change.
+fn mixed() -> BoxedStrategy<Action> {
+    let joining = prop_oneof![
+        12 => Just(Joining::Plain),
+        1 => Just(Joining::Anew),
+        1 => Just(Joining::OtherType),
+        1 => Just(Joining::OtherProtocol),
+    ];
+    let beat = prop_oneof![
+        3 => any::<u8>().prop_map(Beat::Join),
+        2 => Just(Beat::Keep),
+        4 => Just(Beat::Acknowledge),
+        1 => Just(Beat::Revoke),
+        2 => any::<u8>().prop_map(Beat::Subscribe),
+        1 => Just(Beat::Leave),
+        1 => Just(Beat::LeaveForNow),
+    ];
+    let stray = || prop_oneof![19 => Just(Stray::No), 1 => stray()];
+    let group = MIXED;
+    prop_oneof![
+        5 => (any::<u8>(), any::<u8>()).prop_map(move |(member, version)| Action::Switch { group, member, version }),
+        6 => any::<u8>().prop_map(move |version| Action::Settle { group, version }),
+        3 => (any::<u8>(), joining, any::<u8>()).prop_map(
+            move |(member, how, version)| Action::Join { group, member, how, version }),
+        2 => (any::<u8>(), stray(), any::<u8>()).prop_map(
+            move |(member, stray, version)| Action::Sync { group, member, stray, version }),
+        2 => (any::<u8>(), stray(), any::<u8>()).prop_map(
+            move |(member, stray, version)| Action::Heartbeat { group, member, stray, version }),
+        1 => (prop::collection::vec(any::<u8>(), 1..3), stray(), any::<u8>()).prop_map(
+            move |(members, stray, version)| Action::LeaveGroup { group, members, stray, version }),
+        4 => (any::<u8>(), beat, stray(), any::<u8>()).prop_map(
+            move |(member, beat, stray, version)| Action::Beat { group, member, beat, stray, version }),
+    ]
+    .boxed()
+}
+
+/// A topic that members read grows.
+fn growth() -> BoxedStrategy<Action> {
+    (any::<u8>(), 1..3_i8, any::<u8>())
+        .prop_map(|(topic, more, version)| Action::AddPartitions {
+            topic,
+            more,
+            validate_only: false,
+            version,
+        })
+        .boxed()
 }
 
 fn offsets(group: std::ops::Range<u8>) -> BoxedStrategy<Action> {

@@ -20,6 +20,10 @@ pub struct Tally {
     pub answers: BTreeMap<String, usize>,
     /// Error codes in answers, by API; 0 is none.
     pub codes: BTreeMap<(String, i64), usize>,
+    /// Groups that changed to the next protocol while they had members.
+    pub upgrades: usize,
+    /// Groups that changed back to the classic protocol.
+    pub downgrades: usize,
     /// Times that Apache Kafka was asked again for what it had acknowledged.
     pub settled: usize,
     /// Requests that were asked in another version, as theirs could not say them.
@@ -74,10 +78,12 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} scenarios, {} actions, {} answers compared; {} times asked again until settled, {} in another version",
+            "{} scenarios, {} actions, {} answers compared; {} upgrades and {} downgrades of groups; {} times asked again until settled, {} in another version",
             self.scenarios,
             self.actions,
             self.compared(),
+            self.upgrades,
+            self.downgrades,
             self.settled,
             self.unsayable
         )?;

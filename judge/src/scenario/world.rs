@@ -12,8 +12,25 @@ use crate::value::uuid_text;
 /// Members of each group. The last one is static.
 pub(super) const MEMBERS: usize = 4;
 
-/// Groups of classic members, then groups of the next protocol.
-pub(super) const GROUPS: usize = 4;
+/// The groups: of classic members, of members of the next protocol, and of both.
+const KINDS: [Kind; 5] = [Kind::Classic, Kind::Classic, Kind::Next, Kind::Next, Kind::Mixed];
+
+/// The group whose members want the assignor `uniform`.
+pub(super) const UNIFORM: usize = 3;
+
+/// The group whose members change from one protocol to the other.
+pub(super) const MIXED: Pick = 4;
+
+/// What a group's members follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The classic protocol.
+    Classic,
+    /// The next protocol (KIP-848).
+    Next,
+    /// Either, each for itself.
+    Mixed,
+}
 
 /// A partition's ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -55,17 +72,26 @@ pub(super) struct Member {
     pub(super) synced: bool,
     /// What it was last assigned, as a heartbeat would say it.
     pub(super) assigned: Value,
-    pub(super) topics: Vec<String>,
+    /// What it was last assigned as a classic member, by topics' names.
+    pub(super) owned: Vec<(String, Vec<i32>)>,
+    /// Whether it follows the classic protocol now.
+    pub(super) classic: bool,
+    /// The id that it makes up where members do.
+    pub(super) own_name: String,
 }
 
 /// A group.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
     pub(super) name: String,
-    pub(super) next: bool,
+    pub(super) kind: Kind,
+    /// Whether it has members and follows the next protocol now.
+    pub(super) is_next: bool,
     pub(super) members: Vec<Member>,
     /// Whether a leader has left: which member the broker then takes depends on ids that it gave out.
     pub(super) leader_left: bool,
+    /// How often members have joined since then.
+    pub(super) joins: u32,
     pub(super) commits: bool,
 }
 
@@ -86,7 +112,7 @@ impl World {
             name: name.to_owned(),
             began_ms,
             topics: BTreeMap::new(),
-            groups: (0..GROUPS).map(|group| new_group(name, group)).collect(),
+            groups: (0..KINDS.len()).map(|group| new_group(name, group)).collect(),
             sent: HashMap::new(),
             transactional: Default::default(),
         }
@@ -149,18 +175,21 @@ impl World {
     }
 
     pub(super) fn group(&self, pick: Pick) -> usize {
-        usize::from(pick) % GROUPS
+        match pick {
+            MIXED => usize::from(MIXED),
+            pick => usize::from(pick) % usize::from(MIXED),
+        }
     }
 }
 
 fn new_group(scenario: &str, group: usize) -> Group {
-    let next = group >= GROUPS / 2;
+    let kind = KINDS[group];
     let members = (0..MEMBERS).map(|member| {
         let instance = (member == MEMBERS - 1).then(|| format!("{scenario}-instance-{group}"));
-        let name = if next {
-            uuid_text(&member_id(scenario, group, member))
-        } else {
-            format!("$member:{group}:{member}")
+        let own_name = uuid_text(&member_id(scenario, group, member));
+        let name = match kind {
+            Kind::Next => own_name.clone(),
+            Kind::Classic | Kind::Mixed => format!("$member:{group}:{member}"),
         };
         Member {
             name,
@@ -172,14 +201,23 @@ fn new_group(scenario: &str, group: usize) -> Group {
             waits: false,
             synced: false,
             assigned: Value::Array(Vec::new()),
-            topics: Vec::new(),
+            owned: Vec::new(),
+            classic: kind != Kind::Next,
+            own_name,
         }
     });
+    let word = match kind {
+        Kind::Classic => "classic",
+        Kind::Next => "next",
+        Kind::Mixed => "mixed",
+    };
     Group {
-        name: format!("{scenario}-{}{group}", if next { "next" } else { "classic" }),
-        next,
+        name: format!("{scenario}-{word}{group}"),
+        kind,
+        is_next: false,
         members: members.collect(),
         leader_left: false,
+        joins: 0,
         commits: false,
     }
 }
@@ -206,7 +244,7 @@ impl Member {
         self.leads = false;
         self.synced = false;
         self.assigned = Value::Array(Vec::new());
-        self.topics.clear();
+        self.owned.clear();
     }
 
     /// The generation or epoch that it goes by.
