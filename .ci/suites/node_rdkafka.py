@@ -13,8 +13,8 @@ PROPERTIES = {"group.initial.rebalance.delay.ms": "0"}
 MOCHA = "10.8.2"
 
 # A consumer whose loop still holds a message while it is closed is never destroyed: librdkafka's threads wait for each other,
-# without any connection to a broker, on Apache Kafka as here. The hook that closes it then fails, and the tests after it are
-# not run.
+# without any connection to a broker. The hook that closes it then fails, as it does on Apache Kafka too, and the tests after
+# it are not run.
 HANGS = '"after each" hook'
 ATTEMPTS = 4
 
