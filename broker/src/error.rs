@@ -24,12 +24,18 @@ pub enum BrokerError {
         address: SocketAddr,
     },
     /// The listener's address cannot be used.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {reason}")]
     Listen {
         /// The address as it was given.
         address: String,
         /// What the system said.
-        source: std::io::Error,
+        reason: std::io::Error,
+    },
+    /// What was given is not an address.
+    #[error("{address:?} is not an address: expected HOST:PORT, with a port from 0 to 65535")]
+    Address {
+        /// What was given.
+        address: String,
     },
     /// A property has a value that cannot be.
     #[error(transparent)]
@@ -52,9 +58,8 @@ impl BrokerError {
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::PortInUse { .. } | Self::Config(_) => true,
-            Self::Listen { source, .. } => source.kind() == std::io::ErrorKind::InvalidInput,
-            Self::DataDir { .. } | Self::Runtime(_) => false,
+            Self::PortInUse { .. } | Self::Config(_) | Self::Address { .. } => true,
+            Self::Listen { .. } | Self::DataDir { .. } | Self::Runtime(_) => false,
         }
     }
 }

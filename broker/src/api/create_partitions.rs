@@ -2,13 +2,11 @@
 //!
 //! Checks, their order and their texts are those of Kafka's controller.
 
-use std::collections::HashSet;
-
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use kafka_protocol::messages::{CreatePartitionsRequest, CreatePartitionsResponse, TopicName};
 
-use super::create_topics::{PARTITIONS_MAX, check_replicas, check_timeout, topics_error};
+use super::create_topics::{PARTITIONS_MAX, check_replicas, check_timeout, named_twice, topics_error};
 use super::{Disconnect, RequestContext};
 use crate::error::{ApiError, ResponseError};
 
@@ -18,13 +16,7 @@ pub(crate) async fn handle(
     _version: i16,
     request: CreatePartitionsRequest,
 ) -> Result<CreatePartitionsResponse, Disconnect> {
-    let mut seen = HashSet::new();
-    let doubled: HashSet<TopicName> = request
-        .topics
-        .iter()
-        .map(|topic| topic.name.clone())
-        .filter(|name| !seen.insert(name.clone()))
-        .collect();
+    let doubled = named_twice(request.topics.iter().map(|topic| &topic.name));
     if let Err(late) = check_timeout(request.timeout_ms)
         && request.topics.iter().any(|topic| !doubled.contains(&topic.name))
     {

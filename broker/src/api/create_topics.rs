@@ -29,19 +29,19 @@ struct Plan {
     overrides: Values,
 }
 
+/// The names that stand in a request more than once: none of them is served.
+pub(super) fn named_twice<'a>(names: impl Iterator<Item = &'a TopicName>) -> HashSet<TopicName> {
+    let mut seen = HashSet::new();
+    names.filter(|name| !seen.insert(*name)).cloned().collect()
+}
+
 /// Checks and makes each topic.
 pub(crate) async fn handle(
     ctx: &RequestContext,
     version: i16,
     request: CreateTopicsRequest,
 ) -> Result<CreateTopicsResponse, Disconnect> {
-    let mut seen = HashSet::new();
-    let doubled: HashSet<TopicName> = request
-        .topics
-        .iter()
-        .map(|topic| topic.name.clone())
-        .filter(|name| !seen.insert(name.clone()))
-        .collect();
+    let doubled = named_twice(request.topics.iter().map(|topic| &topic.name));
     let possible = |topic: &CreatableTopic| !doubled.contains(&topic.name) && &**topic.name != CLUSTER_METADATA;
     if let Err(late) = check_timeout(request.timeout_ms)
         && request.topics.iter().any(possible)

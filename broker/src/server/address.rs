@@ -17,9 +17,9 @@ pub(crate) struct Advertised {
 impl Advertised {
     /// `wanted` where it is given (port 0 stands for the one listened on), else the host of `listen` and the real port.
     pub(crate) fn new(wanted: Option<&str>, listen: &str, listener: &TcpListener) -> Result<Self, BrokerError> {
-        let real = listener.local_addr().map_err(|source| BrokerError::Listen {
+        let real = listener.local_addr().map_err(|reason| BrokerError::Listen {
             address: listen.to_owned(),
-            source,
+            reason,
         })?;
         if let Some(wanted) = wanted {
             let (host, port) = split(wanted).ok_or_else(|| bad(wanted))?;
@@ -81,10 +81,10 @@ pub(crate) fn split(address: &str) -> Option<(String, u16)> {
     Some((bare.to_owned(), port.parse().ok()?))
 }
 
-fn bad(address: &str) -> BrokerError {
-    BrokerError::Listen {
+/// What is said of an address that is none.
+pub(crate) fn bad(address: &str) -> BrokerError {
+    BrokerError::Address {
         address: address.to_owned(),
-        source: std::io::Error::new(std::io::ErrorKind::InvalidInput, "not of the form host:port"),
     }
 }
 

@@ -127,12 +127,11 @@ fn idle_max(idle_ms: i64) -> Duration {
 
 /// Listens on `address`.
 pub(crate) fn bind(address: &str, config: &BrokerConfig) -> Result<TcpListener, BrokerError> {
-    let failed = |source| BrokerError::Listen {
+    let failed = |reason| BrokerError::Listen {
         address: address.to_owned(),
-        source,
+        reason,
     };
-    let (host, port) = address::split(address)
-        .ok_or_else(|| failed(io::Error::new(io::ErrorKind::InvalidInput, "not of the form host:port")))?;
+    let (host, port) = address::split(address).ok_or_else(|| address::bad(address))?;
     let host = if host.is_empty() { "0.0.0.0" } else { host.as_str() };
     let resolved = (host, port).to_socket_addrs().map_err(failed)?.next();
     let resolved = resolved.ok_or_else(|| failed(io::Error::new(io::ErrorKind::NotFound, "no such host")))?;
