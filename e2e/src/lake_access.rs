@@ -57,10 +57,10 @@ pub(crate) async fn catalog_of(
     if options.catalog.is_some() {
         return options.open(s3).await.map(Some);
     }
-    if s3.endpoint().is_none() {
+    let Some(endpoint) = s3.endpoint() else {
         tracing::info!("no catalog: name one with --catalog glue, or crawl the lake");
         return Ok(None);
-    }
+    };
     let catalog = options.open(s3).await?;
     let started = Instant::now();
     loop {
@@ -74,9 +74,11 @@ pub(crate) async fn catalog_of(
             Err(error) => error,
         };
         if started.elapsed() >= timeout {
-            bail!("{error}: is it running there? (--s3-endpoint, --timeout)");
+            bail!(
+                "the S3 server at {endpoint} does not answer ({error}); is it running there? (--s3-endpoint, --timeout)"
+            );
         }
-        tracing::warn!("the S3 server does not answer ({error}); waiting for it");
+        tracing::warn!("the S3 server at {endpoint} does not answer ({error}); waiting for it");
         tokio::select! {
             () = tokio::time::sleep(RETRY_PAUSE) => {}
             () = shutdown.cancelled() => return Ok(None),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::json;
 use tickertape_client::UsageError;
 use tickertape_client::s3::{LOCAL_ACCESS_KEY_ID, LOCAL_SECRET_ACCESS_KEY};
@@ -27,11 +28,14 @@ pub struct S3ServerOptions {
     pub buckets: Vec<String>,
 
     /// The access key that clients sign with
-    #[arg(long, value_name = "ID", default_value = LOCAL_ACCESS_KEY_ID)]
+    #[arg(long, value_name = "ID", default_value = LOCAL_ACCESS_KEY_ID, value_parser = NonEmptyStringValueParser::new())]
     pub access_key_id: String,
 
     /// The secret that belongs to it
-    #[arg(long, value_name = "SECRET", default_value = LOCAL_SECRET_ACCESS_KEY, hide_default_value = true)]
+    #[arg(
+        long, value_name = "SECRET", default_value = LOCAL_SECRET_ACCESS_KEY, hide_default_value = true,
+        value_parser = NonEmptyStringValueParser::new()
+    )]
     pub secret_access_key: String,
 
     /// Answer only when a write would survive the loss of power, not only the end of the process
@@ -76,9 +80,12 @@ pub async fn run(options: S3ServerOptions, shutdown: CancellationToken) -> anyho
 fn usage(error: StartError) -> anyhow::Error {
     match error {
         StartError::AddressInUse { .. } | StartError::Listen { .. } => UsageError::new(error.to_string()).into(),
-        StartError::Store(StoreError::InUse { .. } | StoreError::Format { .. }) => {
-            UsageError::new(error.to_string()).into()
-        }
+        StartError::Store(
+            StoreError::InUse { .. }
+            | StoreError::Format { .. }
+            | StoreError::NoDirectory { .. }
+            | StoreError::Foreign { .. },
+        ) => UsageError::new(error.to_string()).into(),
         _ => error.into(),
     }
 }

@@ -52,6 +52,25 @@ pub enum StoreError {
         /// The newest format that this version reads.
         known: u32,
     },
+    /// The data directory cannot be made.
+    #[error("cannot make the data directory {}: {error}", data_dir.display())]
+    NoDirectory {
+        /// Which.
+        data_dir: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// The data directory holds something else.
+    #[error(
+        "the data directory {} has files of something else in it, such as {found}, and no store; name an empty or a new one",
+        data_dir.display()
+    )]
+    Foreign {
+        /// Which.
+        data_dir: PathBuf,
+        /// One of the files.
+        found: String,
+    },
     /// An object of parts lost its list of parts.
     #[error("the list of parts {0} is missing from the index")]
     ManifestMissing(String),
@@ -60,10 +79,16 @@ pub enum StoreError {
     Index(#[from] IndexError),
     /// A file.
     #[error("a file of the store cannot be read or written: {0}")]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
     /// A task of the store ended before its work was done.
     #[error("the server is stopping")]
     Stopping,
+}
+
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        StoreError::Io(error)
+    }
 }
 
 impl From<StoreError> for S3Error {
@@ -81,6 +106,8 @@ impl From<StoreError> for S3Error {
             | StoreError::Format { .. }
             | StoreError::ManifestMissing(_)
             | StoreError::Index(_)
+            | StoreError::NoDirectory { .. }
+            | StoreError::Foreign { .. }
             | StoreError::Io(_) => {
                 tracing::error!(%error, "a request failed");
                 S3ErrorCode::InternalError

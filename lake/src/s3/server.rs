@@ -73,7 +73,7 @@ pub enum StartError {
         host: String,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {listen}: {error}")]
+    #[error("cannot listen on {listen}, which has to be HOST:PORT: {error}")]
     Listen {
         /// As it was asked for.
         listen: String,

@@ -80,7 +80,11 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// Opens or creates the store. Refuses a directory that another process uses or whose format is newer.
     pub(crate) fn open(data_dir: &Path, fsync: bool) -> Result<Self, StoreError> {
-        fs::create_dir_all(data_dir)?;
+        fs::create_dir_all(data_dir).map_err(|error| StoreError::NoDirectory {
+            data_dir: data_dir.to_path_buf(),
+            error,
+        })?;
+        refuse_foreign(data_dir)?;
         let lock = lock_dir(data_dir)?;
         check_format(data_dir)?;
         let store = Self {
@@ -403,6 +407,26 @@ fn lock_dir(data_dir: &Path) -> Result<File, StoreError> {
         }
         Err(TryLockError::Error(error)) => Err(error.into()),
     }
+}
+
+/// A directory that holds a broker's data, or a person's, is no place for a store.
+fn refuse_foreign(data_dir: &Path) -> Result<(), StoreError> {
+    // What a store that was killed at its first start may have left, and what a file system brings.
+    const NOT_FOREIGN: [&str; 4] = ["LOCK", "FORMAT", "FORMAT.new", "lost+found"];
+    // The index alone, where the power was lost before the format was on the disk.
+    if data_dir.join("FORMAT").exists() || data_dir.join("index").exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(data_dir)? {
+        let name = entry?.file_name();
+        if !NOT_FOREIGN.iter().any(|known| name == *known) {
+            return Err(StoreError::Foreign {
+                data_dir: data_dir.to_path_buf(),
+                found: name.to_string_lossy().into_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn check_format(data_dir: &Path) -> Result<(), StoreError> {

@@ -14,7 +14,6 @@ use aws_sdk_glue::Client;
 use aws_sdk_glue::config::http::HttpResponse;
 use aws_sdk_glue::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_glue::types::{BatchUpdatePartitionRequestEntry, PartitionError, PartitionValueList};
-use aws_smithy_types::error::display::DisplayErrorContext;
 
 use super::{Catalog, CatalogError, Database, Partition, PartitionFilter, Table};
 
@@ -90,11 +89,22 @@ where
         // No exception of Glue's, such as S3 servers without a catalog answer; or one that no repetition mends. Glue's
         // throttling has a code.
         ("", Some(400..=499 | 501)) | ("UnknownOperationException", _) | (_, Some(403)) => {
-            CatalogError::NotServed(DisplayErrorContext(&error).to_string())
+            CatalogError::NotServed(told(&error, &code, &message))
         }
-        ("", _) => CatalogError::Unavailable(DisplayErrorContext(&error).to_string()),
+        ("", _) => CatalogError::Unavailable(told(&error, &code, &message)),
         _ => by_code(&code, &message, what, name),
     }
+}
+
+/// The exception, or each cause in turn: that somebody refused the connection stands last.
+fn told(error: &(dyn std::error::Error + 'static), code: &str, message: &str) -> String {
+    if !code.is_empty() {
+        return format!("{code}: {message}");
+    }
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
+    texts.dedup();
+    texts.join(": ")
 }
 
 fn by_code(code: &str, message: &str, what: &'static str, name: &str) -> CatalogError {
