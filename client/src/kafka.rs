@@ -73,6 +73,10 @@ impl KafkaOptions {
     /// An unknown property, with the nearest that exists, or a value that its property does not take, or a way of logging in
     /// that cannot be.
     pub fn client_config(&self, defaults: &[(&str, &str)]) -> Result<ClientConfig, UsageError> {
+        let servers = self.bootstrap_server.split(',').map(str::trim);
+        for server in servers.filter(|server| !server.is_empty()) {
+            check_server(server)?;
+        }
         let mut config = ClientConfig::new();
         let own = [("bootstrap.servers", self.bootstrap_server.as_str())];
         for (name, value) in defaults.iter().copied().chain(own) {
@@ -98,7 +102,45 @@ impl KafkaOptions {
     }
 }
 
+/// librdkafka takes `localhost:99999` for port 34463 and an `http://` for a host's name.
+fn check_server(server: &str) -> Result<(), UsageError> {
+    let bad = |reason: &str| UsageError(format!("--bootstrap-server {server}: {reason}"));
+    let address = match server.split_once("://") {
+        Some((protocol, rest)) if PROTOCOLS.contains(&protocol.to_ascii_lowercase().as_str()) => rest,
+        Some((protocol, _)) => return Err(bad(&format!("{protocol}:// is not Kafka's; expected HOST:PORT"))),
+        None => server,
+    };
+    // An IPv6 address without brackets has no port.
+    let port = match address.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => Some((host, port)),
+        _ => None,
+    };
+    match port {
+        Some((host, port)) if host.is_empty() || !port.parse::<u16>().is_ok_and(|port| port > 0) => {
+            Err(bad("expected HOST:PORT, with a port from 1 to 65535"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What may stand before an address, as in Kafka's listeners.
+const PROTOCOLS: [&str; 4] = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
+
+/// The properties that name a file. OpenSSL's own error names none.
+const FILES: [&str; 4] = [
+    "ssl.ca.location",
+    "ssl.certificate.location",
+    "ssl.key.location",
+    "ssl.keystore.location",
+];
+
 fn check_property(name: &str, value: &str) -> Result<(), UsageError> {
+    if FILES.contains(&name)
+        && value != "probe"
+        && let Err(error) = std::fs::metadata(value)
+    {
+        return Err(UsageError(format!("-X {name}={value}: {error}")));
+    }
     if let Some(instead) = properties::instead_of(name) {
         return Err(UsageError(format!(
             "-X {name}: a property of Kafka's Java client only; {instead}"
@@ -176,6 +218,24 @@ mod tests {
             error.to_string(),
             "-X liner.ms=5: no such property \"liner.ms\"; did you mean \"linger.ms\"?"
         );
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_is_named() {
+        for good in ["a", "a:1,b:2", "ssl://a:9093", "[::1]:9092", "::1", "SASL_SSL://a"] {
+            assert!(parse(&["-b", good]).client_config(&[]).is_ok(), "{good}");
+        }
+        for bad in ["a:99999", "http://a:9092", "a:1,b:", ":9092", "a:0", "a:b"] {
+            let error = parse(&["-b", bad]).client_config(&[]).unwrap_err().to_string();
+            assert!(error.starts_with("--bootstrap-server "), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let error = parse(&["-X", "ssl.ca.location=/nowhere/ca.pem"]).client_config(&[]);
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with("-X ssl.ca.location=/nowhere/ca.pem: "), "{error}");
     }
 
     #[test]

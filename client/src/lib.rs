@@ -7,7 +7,7 @@
 //! - [`KafkaOptions`]: `--bootstrap-server`, `-X name=value`, `--timeout`, checked before they are used.
 //! - [`connect`]: makes every librdkafka client of the workspace, and lets it log in.
 //! - [`wait_for_broker`]: waits with backoff for a broker that is away, and says so; a broker that refuses is not waited for.
-//! - [`Progress`]: a bar on a terminal, one line a second in a pipe.
+//! - [`Progress`]: a bar on a terminal, a line a second in a pipe while something moves.
 //! - [`s3`]: where S3 is, with which credentials, and `s3://bucket/prefix`.
 //!
 //! Nothing here knows what is produced, consumed or stored.

@@ -1,4 +1,4 @@
-//! How long work shows that it is moving: a bar on a terminal, one line a second in a pipe.
+//! How long work shows that it is moving: a bar on a terminal; in a pipe one line a second, and fewer while nothing moves.
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-/// How often a pipe gets a line, and how long a window the shown rate is taken over.
+/// How often a pipe gets a line while something moves.
 const EVERY: Duration = Duration::from_secs(1);
+/// How often a pipe gets a line while nothing moves: work without an end, such as a sink's, would fill a log.
+const EVERY_AT_REST: Duration = Duration::from_secs(30);
 
 /// Shows what was done, how fast, and when it will be over; on a terminal a bar, elsewhere one line a second.
 /// All of it goes to stderr, so that a program's output stays its own. Clones share one count; dropping the
@@ -163,7 +165,7 @@ impl std::fmt::Debug for Progress {
     }
 }
 
-/// Writes a line a second until the end is told. `None` when no thread can be had: the work matters more.
+/// Writes a line a second, while something moves, until the end is told. A rate is that since the line before. `None` when no thread can be had: the work matters more.
 fn lines(shared: &Arc<Shared>) -> Option<JoinHandle<()>> {
     let shared = Arc::clone(shared);
     let work = move || {
@@ -179,6 +181,9 @@ fn lines(shared: &Arc<Shared>) -> Option<JoinHandle<()>> {
                 continue;
             }
             let done = shared.done.load(Ordering::Relaxed);
+            if done == before && at.elapsed() < EVERY_AT_REST {
+                continue;
+            }
             let seconds = at.elapsed().as_secs_f64();
             let rate = done.saturating_sub(before) as f64 / seconds;
             // A closed stderr must not end the work.

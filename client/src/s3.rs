@@ -211,7 +211,9 @@ impl FromStr for S3Url {
             .ok_or_else(bad)?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let prefix = prefix.trim_matches('/');
-        if bucket.is_empty() || prefix.split('/').any(|part| part.is_empty()) && !prefix.is_empty() {
+        // Some readers of a lake take `.` and `..` for a file system's, others refuse them.
+        let unreadable = |part: &str| matches!(part, "" | "." | "..");
+        if bucket.is_empty() || !prefix.is_empty() && prefix.split('/').any(unreadable) {
             return Err(bad());
         }
         Ok(Self {
@@ -249,7 +251,15 @@ mod tests {
                 (bucket, prefix, shown)
             );
         }
-        for text in ["", "lake/a", "s3://", "s3:///a", "http://lake/a", "s3://lake/a//b"] {
+        for text in [
+            "",
+            "lake/a",
+            "s3://",
+            "s3:///a",
+            "http://lake/a",
+            "s3://lake/a//b",
+            "s3://lake/a/../b",
+        ] {
             assert_eq!(
                 text.parse::<S3Url>(),
                 Err(S3OptionError::Url { got: text.to_owned() }),

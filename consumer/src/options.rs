@@ -90,7 +90,7 @@ pub struct ConsumeOptions {
     pub rotate_at: Option<RotateAt>,
 
     /// Memory for all batches together, open or being written; consumption pauses at this limit
-    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse_size)]
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse_memory)]
     pub memory: usize,
 
     /// Whether the folder is the event's own date or that of the record's timestamp
@@ -194,8 +194,9 @@ Examples:
     tickertape consume -b b-1.example.com:9092 -X fetch.min.bytes=65536 --topic ticks,bars \\
       --to s3://my-lake/market --region eu-central-1 --max-age 5m --memory 1GiB
 
-Objects are named <prefix>/<table>/dt=YYYY-MM-DD/<topic>-<partition>-<start>-<end>.parquet. What is not a JSON
-object goes to <prefix>/_rejected/<table>/ with the reason. Offsets are committed when both are written.";
+Objects are named <prefix>/<table>/dt=YYYY-MM-DD/<topic>-<partition>-<start>-<end>.parquet.
+What is not a JSON object goes to <prefix>/_rejected/<table>/ with the reason. Offsets are
+committed when both are written.";
 
 impl ConsumeOptions {
     /// The defaults, for these topics.
@@ -308,6 +309,16 @@ fn parse_size(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "a size of that kind cannot be".to_owned())
 }
 
+/// Below this, what librdkafka holds ahead leaves no room for a batch, and nothing would move.
+const MEMORY_MIN: usize = 8 << 20;
+
+fn parse_memory(text: &str) -> Result<usize, String> {
+    match parse_size(text)? {
+        memory if memory < MEMORY_MIN => Err("a sink needs 8 MiB at least".to_owned()),
+        memory => Ok(memory),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::{Parser, error::ErrorKind};
@@ -406,6 +417,8 @@ mod tests {
         assert_eq!(parse_size("256MiB"), Ok(256 << 20));
         assert_eq!(parse_size("1 GB"), Ok(1_000_000_000));
         assert_eq!(parse_size("4096"), Ok(4096));
+        assert_eq!(parse_memory("8MiB"), Ok(8 << 20));
+        assert!(parse_memory("1KiB").is_err());
         for text in ["", "MiB", "1.5GiB", "5 apples", "0", "99999999999GiB"] {
             assert!(parse_size(text).is_err(), "{text}");
         }
