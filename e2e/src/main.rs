@@ -26,7 +26,7 @@ use clap::Parser;
 #[command(
     name = "tickertape",
     version,
-    about,
+    about = "Real-time market data on Kafka, self-contained: broker, feed, sink, S3, catalog and SQL",
     max_term_width = 100,
     arg_required_else_help = true
 )]

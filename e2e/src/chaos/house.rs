@@ -54,7 +54,7 @@ pub(crate) struct Settings {
 impl House {
     /// Starts all of them in `dir`.
     pub(crate) async fn open(dir: &Path, settings: Settings) -> anyhow::Result<House> {
-        std::fs::create_dir_all(dir.join("logs"))?;
+        std::fs::create_dir_all(dir.join("logs")).with_context(|| format!("--dir {}", dir.display()))?;
         let (broker, s3) = (free_address()?, free_address()?);
         let kafka = gate::pass_through().await?;
         kafka.lead_to(broker);

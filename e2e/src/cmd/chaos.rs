@@ -14,7 +14,8 @@ const EXAMPLES: &str = "Examples:
   tickertape chaos --rounds 1000
   tickertape chaos --seed 42 --dir /tmp/chaos     the same faults again, everything kept
 
-Exit code 0: no row was missing or doubled at any moment, nor at the end. 1: one was; the directory is kept.";
+Exit code 0: no row was missing or doubled at any moment, nor at the end.
+1: one was; the directory is kept.";
 
 /// Kill, freeze and cut off broker, store and sinks, and prove that nothing is lost or doubled
 ///

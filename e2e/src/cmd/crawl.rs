@@ -16,9 +16,10 @@ const EXAMPLES: &str = "Examples:
   tickertape crawl --lake s3://market/lake --dry-run      only says what would change
   tickertape crawl --lake s3://my-bucket/lake --catalog glue --database market
                                                           our crawler, into AWS Glue's catalog
-  tickertape crawl --glue-crawler market                  AWS Glue's own crawler: started, and waited for
+  tickertape crawl --glue-crawler market                  AWS Glue's own crawler, waited for
 
-Each folder under the prefix is a table, each name=value folder below it a partition; what starts with _ or . is ignored.";
+Each folder under the prefix is a table, each name=value folder below it a partition;
+what starts with _ or . is ignored.";
 
 /// Find tables, columns and partitions in a lake.
 #[derive(Args)]

@@ -11,12 +11,13 @@ use tokio_util::sync::CancellationToken;
 const EXAMPLES: &str = "Examples:
   tickertape demo                            a live view; q stops
   tickertape demo --for 30s                  half a minute of it, then the verdict
-  tickertape demo --data-dir ./demo          keeps everything there; a later run goes on where this one stopped
+  tickertape demo --data-dir ./demo          keeps everything there; a later run goes on from it
   tickertape demo --for 30s --json | tail -1 the verdict as JSON
 
-It starts a Kafka-compatible broker, an S3 server with a catalog, a feed of simulated trades made from real daily prices, the sink
-and SQL. First the past days are played as fast as it goes, then the market runs live. At the end every record of the topics is
-compared with the rows of the lake, and every day's trades with the real bar: exit code 1 if one is missing, doubled or different.";
+It starts a Kafka-compatible broker, an S3 server with a catalog, a feed of simulated trades made
+from real daily prices, the sink and SQL. First the past days are played as fast as it goes, then
+the market runs live. At the end every record of the topics is compared with the rows of the lake,
+and every day's trades with the real bar: exit code 1 if one is missing, doubled or different.";
 
 /// Run the whole pipeline in one process and watch it.
 #[derive(Args, Clone)]

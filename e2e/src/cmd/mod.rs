@@ -19,24 +19,24 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use tokio_util::sync::CancellationToken;
 
-/// What `tickertape` can be asked to do.
+/// What `tickertape` can be asked to do, in the order of the README and of `--help`.
 #[derive(Subcommand)]
 pub(crate) enum Command {
     Demo(demo::DemoOptions),
-    Bench(bench::BenchOptions),
-    Chaos(chaos::Options),
-    Consume(consume::Options),
     Broker(broker::Options),
     #[command(subcommand)]
     Topic(topic::TopicCommand),
-    #[command(subcommand)]
-    Log(log::LogCommand),
-    Crawl(crawl::Options),
     Produce(produce::Options),
+    Consume(consume::Options),
     Cat(cat::CatOptions),
     S3(s3::Options),
+    Crawl(crawl::Options),
     Sql(sql::Options),
     Verify(verify::Options),
+    Chaos(chaos::Options),
+    #[command(subcommand)]
+    Log(log::LogCommand),
+    Bench(bench::BenchOptions),
 }
 
 impl Command {

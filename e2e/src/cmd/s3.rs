@@ -11,7 +11,8 @@ const EXAMPLES: &str = "Example:
   AWS_ACCESS_KEY_ID=tickertape AWS_SECRET_ACCESS_KEY=tickertape-secret \\
     aws --endpoint-url http://127.0.0.1:9000 s3 ls s3://market/
 
-It prints one line of JSON when it is ready. It also answers AWS Glue's requests, for the catalog of its tables.";
+It prints one line of JSON when it is ready. It also answers AWS Glue's requests, for the catalog
+of its tables.";
 
 /// Serve S3 and the catalog from a directory.
 #[derive(Args)]

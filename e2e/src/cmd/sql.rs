@@ -19,9 +19,9 @@ const EXAMPLES: &str = "Examples:
   tickertape sql --format csv \"SELECT * FROM bars ORDER BY date LIMIT 10\" > bars.csv
   tickertape sql --data-dir ./demo \"SHOW TABLES\"       a stopped demo's directory
   tickertape sql                                       a prompt; statements end with ;
-  tickertape sql --engine athena --workgroup market --database market \
-      \"SELECT symbol, count(*) FROM ticks WHERE dt = '2012-06-01' GROUP BY symbol\"
-                                                       the same by Amazon Athena; Ctrl-C stops the query there";
+  tickertape sql --engine athena --workgroup market --database market \\
+    \"SELECT symbol, count(*) FROM ticks WHERE dt = '2012-06-01' GROUP BY symbol\"
+                                                       Amazon Athena; Ctrl-C stops it there too";
 
 /// Query the lake by SQL.
 #[derive(Args)]

@@ -155,12 +155,31 @@ async fn create(admin: &Admin, options: Create) -> anyhow::Result<()> {
                 | RDKafkaErrorCode::InvalidReplicationFactor
                 | RDKafkaErrorCode::InvalidConfig),
             )) => {
-                return Err(UsageError::new(format!("cannot create topic `{name}`: {code}")).into());
+                let hint = hint(code, &options.configs);
+                return Err(UsageError::new(format!("cannot create topic `{name}`: {code}{hint}")).into());
             }
             Err((name, code)) => bail!("cannot create topic `{name}`: {code}"),
         }
     }
     Ok(())
+}
+
+/// What may be wrong. The client library keeps the broker's own words to itself.
+fn hint(code: RDKafkaErrorCode, configs: &[(String, String)]) -> String {
+    match code {
+        RDKafkaErrorCode::InvalidTopic => {
+            "; a name has 1 to 249 letters, digits, dots, underscores and hyphens".to_owned()
+        }
+        RDKafkaErrorCode::InvalidReplicationFactor => "; there are fewer brokers than --replication-factor".to_owned(),
+        RDKafkaErrorCode::InvalidConfig => {
+            let given: Vec<String> = configs
+                .iter()
+                .map(|(name, value)| format!("--config {name}={value}"))
+                .collect();
+            format!("; look at the names and values of {}", given.join(" "))
+        }
+        _ => String::new(),
+    }
 }
 
 fn list(cluster: &Cluster, options: &List) {

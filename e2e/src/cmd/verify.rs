@@ -14,7 +14,8 @@ use crate::lake_access;
 const EXAMPLES: &str = "Example:
   tickertape verify --topic ticks --lake s3://market/lake --s3-endpoint http://127.0.0.1:9000
 
-Exit code 0: every record has its row, once, with the same content. 1: some do not; the first are named.";
+Exit code 0: every record has its row, once, with the same content.
+1: some do not; the first are named.";
 
 /// Compare each offset of a topic with the rows of the lake.
 #[derive(Args)]

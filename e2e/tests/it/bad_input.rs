@@ -203,3 +203,76 @@ fn an_endpoint_that_is_no_url_is_named() {
         "{code}: {error}"
     );
 }
+
+#[test]
+fn what_cannot_be_is_refused_before_anything_is_asked() {
+    for (arguments, named) in [
+        (&["produce", "-b", "localhost:99999"][..], "localhost:99999"),
+        (&["produce", "-b", "http://127.0.0.1:9092"], "http://"),
+        (
+            &["produce", "-X", "ssl.ca.location=/nowhere/ca.pem"],
+            "/nowhere/ca.pem: No such file",
+        ),
+        (
+            &["consume", "--topic", "t", "--to", "s3://b/p", "--memory", "1KiB"],
+            "8 MiB",
+        ),
+        (&["consume", "--topic", "t", "--to", "s3://b/p/../q"], "s3://b/p/../q"),
+        (&["bench", "--size", "0"], "1 to 1000000"),
+        (&["bench", "--megabytes", "0"], "--megabytes"),
+        (&["s3", "--access-key-id", ""], "--access-key-id"),
+    ] {
+        let (code, error) = fails(arguments);
+        assert!(
+            code == 2 && error.contains(named),
+            "{}: {code}: {error}",
+            arguments.join(" ")
+        );
+    }
+}
+
+#[test]
+fn an_address_that_is_none_is_named_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = ["broker", "--data-dir", dir.path().to_str().unwrap()];
+    for (arguments, named) in [
+        (&["--listen", "127.0.0.1:99999"][..], "\"127.0.0.1:99999\""),
+        (&["--listen", "127.0.0.1:0", "--advertise", "me"], "\"me\""),
+    ] {
+        let (code, error) = fails(&[&at[..], arguments].concat());
+        let said_once = error.matches("expected HOST:PORT").count() == 1;
+        assert!(code == 2 && said_once && error.contains(named), "{code}: {error}");
+    }
+}
+
+#[test]
+fn a_store_is_not_made_among_the_files_of_something_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Server::broker(&dir);
+    let data_dir = broker.get("data_dir");
+    let (code, error) = fails(&["s3", "--listen", "127.0.0.1:0", "--data-dir", data_dir]);
+    assert!(
+        code == 2 && error.contains(data_dir) && error.contains("something else"),
+        "{code}: {error}"
+    );
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let file = file.to_str().unwrap();
+    let (code, error) = fails(&["s3", "--listen", "127.0.0.1:0", "--data-dir", file]);
+    assert!(code == 2 && error.contains(file), "{code}: {error}");
+}
+
+#[test]
+fn a_topic_that_cannot_be_made_is_told_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = Server::broker(&dir);
+    let bootstrap = broker.get("bootstrap_servers");
+    for (arguments, named) in [
+        (&["a b"][..], "letters, digits"),
+        (&["x", "--config", "retntion.ms=1"], "retntion.ms=1"),
+        (&["x", "--replication-factor", "3"], "--replication-factor"),
+    ] {
+        let (code, error) = fails(&[&["topic", "create", "-b", bootstrap][..], arguments].concat());
+        assert!(code == 2 && error.contains(named), "{arguments:?}: {code}: {error}");
+    }
+}

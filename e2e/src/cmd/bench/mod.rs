@@ -40,10 +40,10 @@ const EXAMPLES: &str = "Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct BenchOptions {
     /// Bytes per message; repeatable.
-    #[arg(long = "size", value_name = "BYTES", default_values_t = [100, 1024])]
+    #[arg(long = "size", value_name = "BYTES", default_values_t = [100, 1024], value_parser = parse_bytes)]
     sizes: Vec<usize>,
     /// Megabytes of payload for each size.
-    #[arg(long, value_name = "MB", default_value_t = 512)]
+    #[arg(long, value_name = "MB", default_value_t = 512, value_parser = clap::value_parser!(u64).range(1..))]
     megabytes: u64,
     /// Partitions of the topic.
     #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(i32).range(1..))]
@@ -83,6 +83,12 @@ pub(crate) struct BenchOptions {
     json: bool,
     #[command(flatten)]
     kafka: KafkaOptions,
+}
+
+/// No message of a benchmark is larger than what Kafka takes unless told otherwise.
+fn parse_bytes(text: &str) -> Result<usize, String> {
+    let bytes = text.parse().ok().filter(|bytes| (1..=1_000_000).contains(bytes));
+    bytes.ok_or_else(|| "a message has 1 to 1000000 bytes".to_owned())
 }
 
 /// A thing that can be measured.
@@ -209,7 +215,17 @@ pub(crate) async fn run(options: BenchOptions, shutdown: CancellationToken) -> a
             size_bytes,
             process: process.as_ref(),
         };
+        // A measurement that is cut short has no figures, and what is measured does not look at a clock: the process ends.
+        let interrupted = tokio::spawn({
+            let (shutdown, topic) = (shutdown.clone(), topic.clone());
+            async move {
+                shutdown.cancelled().await;
+                eprintln!("interrupted; the topic {topic} stays (tickertape topic delete {topic})");
+                std::process::exit(130);
+            }
+        });
         let measured = tokio::task::block_in_place(|| bench.run());
+        interrupted.abort();
         admin
             .delete_topics(&[&topic], &admin_options)
             .await
