@@ -349,6 +349,7 @@ async fn leaving_frees_those_who_wait() {
             &LeaveGroupRequest::default()
                 .with_group_id(group_id())
                 .with_members(vec![member]),
+            &NoTopics,
         )
         .await;
     assert_eq!(left.members[0].error_code, 0);
