@@ -177,7 +177,7 @@ impl Run<'_> {
             return embedded::subscription(0, &[&topic(0)], user_data, &[]);
         }
         let owned = of.members[member].owned.iter();
-        let owned = owned.filter(|_| member % 2 == 0);
+        let owned = owned.filter(|_| member.is_multiple_of(2));
         let owned: Vec<embedded::Part<'_>> = owned.map(|(topic, of)| (topic.as_str(), of.as_slice())).collect();
         embedded::subscription(1, &[&topic(u8::from(pick >= OTHER_TOPIC))], user_data, &owned)
     }
