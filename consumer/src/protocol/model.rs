@@ -668,6 +668,10 @@ impl World {
         if self.sinks[0].batcher.is_none() {
             return Ok(());
         }
+        if self.claims.is_empty() {
+            // Nothing is behind the place that the user has set, which may be the end of a topic made anew.
+            self.begin = self.begin.max(self.sinks[0].position);
+        }
         let rows: BTreeMap<i64, (u64, &str)> = self
             .objects
             .values()
