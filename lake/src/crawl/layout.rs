@@ -32,16 +32,7 @@ pub(super) fn group(lake: &S3Url, objects: Vec<Object>) -> (Vec<Folder>, u64) {
         "" => 0,
         prefix => prefix.len() + 1,
     };
-    let is_data = |object: &Object| {
-        let relative = object.key.get(inside..).unwrap_or_default();
-        object.bytes > 0
-            && !relative.is_empty()
-            && !relative.ends_with('/')
-            && relative
-                .split('/')
-                .all(|part| !part.is_empty() && !part.starts_with(['_', '.']))
-    };
-    let objects: Vec<Object> = objects.into_iter().filter(is_data).collect();
+    let objects: Vec<Object> = objects.into_iter().filter(|object| is_data(object, inside)).collect();
     let ignored = total - objects.len() as u64;
     let is_table_itself = objects.iter().any(|object| match object.key[inside..].split_once('/') {
         None => true,
@@ -61,6 +52,27 @@ pub(super) fn group(lake: &S3Url, objects: Vec<Object>) -> (Vec<Folder>, u64) {
         folder.files.push(file);
     }
     (folders.into_values().collect(), ignored)
+}
+
+/// Whether an object holds rows, by its key from `inside` on.
+fn is_data(object: &Object, inside: usize) -> bool {
+    let relative = object.key.get(inside..).unwrap_or_default();
+    object.bytes > 0
+        && !relative.is_empty()
+        && !relative.ends_with('/')
+        && relative
+            .split('/')
+            .all(|part| !part.is_empty() && !part.starts_with(['_', '.']))
+}
+
+/// Those of the objects that are a table's.
+pub(super) fn files_of(table: &S3Url, objects: Vec<Object>) -> Vec<File> {
+    let inside = match table.prefix.as_str() {
+        "" => 0,
+        prefix => prefix.len() + 1,
+    };
+    let data = objects.into_iter().filter(|object| is_data(object, inside));
+    data.map(|object| file(object, &table.prefix)).collect()
 }
 
 fn new_folder(location: S3Url) -> Folder {

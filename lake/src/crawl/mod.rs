@@ -10,7 +10,8 @@
 //! - What does not fit (another format, other partition keys, types with nothing in common) is reported
 //!   as a conflict and left alone. So are Parquet objects whose types Athena will not read as the table's
 //!   wider ones; SQL here casts them.
-//! - A partition without objects is taken out of the catalog only if it lies under the crawled prefix.
+//! - A partition without objects is taken out of the catalog only if it lies under the crawled prefix, and has none when it
+//!   is looked at once more after the catalog was read: not if a sink registers it while the crawl is under way.
 //! - Objects are read once: a partition (or a table without any) keeps a digest of its objects' keys and
 //!   ETags in its parameters, and is not read again while that stays the same.
 //! - Path parts that start with `_` or `.` are not looked at.

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_s3::Client;
-use futures::stream::{self, StreamExt};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use tickertape_client::s3::S3Url;
 
 use super::infer::{self, Inferred};
 use super::known::{self, Known, Values};
-use super::layout::{File, Folder};
+use super::layout::{self, File, Folder};
 use super::narrower::refused_by_athena;
+use super::objects;
 use super::options::CrawlSettings;
 use super::report::TableReport;
 use crate::catalog::{Catalog, CatalogError, Column, Partition, SchemaChange, Table, TableFormat, ensure_table, widen};
@@ -79,6 +81,8 @@ pub(super) async fn crawl(
         })
         .collect();
     let added = compare_partitions(&known, &placed, &mut report);
+    let gone = still_without_objects(client, &folder.location, &keys, &known, &report.partitions_removed).await?;
+    report.partitions_removed = gone;
     if settings.dry_run {
         let known = existing.as_ref().map_or(&[][..], |table| table.columns());
         let (columns, changes) = widen(known, table.columns());
@@ -246,6 +250,42 @@ fn compare_objects(
     let all_read = report.objects_read == report.objects;
     let before = if all_read { &[] } else { changes };
     report.conflicts.extend(refused_by_athena(columns, objects, before));
+}
+
+/// Those of the partitions that have no object on a second look: one that a sink has registered since the folder was listed
+/// had its objects before.
+async fn still_without_objects(
+    client: &Client,
+    table: &S3Url,
+    keys: &[String],
+    known: &Known,
+    candidates: &[Values],
+) -> anyhow::Result<Vec<Values>> {
+    let candidates: BTreeSet<&Values> = candidates.iter().collect();
+    let partitions = known
+        .registered
+        .iter()
+        .filter(|partition| candidates.contains(&partition.values));
+    let look = |partition: &Partition| {
+        let (values, location) = (partition.values.clone(), partition.location().map(str::parse::<S3Url>));
+        async move {
+            let Some(Ok(location)) = location else {
+                return Ok(Some(values));
+            };
+            let files = layout::files_of(table, objects::list(client, &location).await?);
+            let its = |file: &File| {
+                file.partition.iter().map(|(name, _)| name).eq(keys.iter()) && known::values(file) == values
+            };
+            let found = files.iter().any(its);
+            anyhow::Ok((!found).then_some(values))
+        }
+    };
+    let looks: Vec<_> = partitions.map(look).collect();
+    stream::iter(looks)
+        .buffered(CONCURRENT_OBJECTS)
+        .try_filter_map(|gone| async move { Ok(gone) })
+        .try_collect()
+        .await
 }
 
 /// What partitions come and go: adds those that have objects, removes those under the folder that have none.

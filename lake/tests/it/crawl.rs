@@ -8,10 +8,14 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use tickertape_client::exit_code;
+use tickertape_client::s3::S3Options;
 use tickertape_client::s3::S3Url;
-use tickertape_lake::catalog::{Catalog, Column, PartitionFilter, TableFormat, ensure_table};
+use tickertape_lake::catalog::{
+    Catalog, Column, GlueCatalog, PartitionFilter, TableFormat, ensure_table, register_partitions,
+};
 use tickertape_lake::crawl::{CrawlReport, CrawlSettings, TableReport, crawl};
 use tickertape_lake::sql::{Engine, OutputFormat, S3Connection};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::catalog::glue;
 use crate::lake::{gzip, parquet, put};
@@ -278,6 +282,51 @@ async fn a_table_that_a_sink_registered_is_left_as_it_is() {
     let all = PartitionFilter::all();
     let partitions = lake.catalog.partitions("default", "events", &all).await.unwrap();
     assert_eq!(partitions[0].location(), Some("s3://bucket/lake/events/dt=1/"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_a_sink_registers_during_the_crawl_stays() {
+    let lake = Lake::start().await;
+    lake.put("lake/ticks/dt=1/a.parquet", prices(&[1.0])).await;
+    lake.put("lake/ticks/dt=2/a.parquet", prices(&[2.0])).await;
+    lake.crawl("lake", false).await;
+    lake.delete("lake/ticks/dt=2/a.parquet").await;
+
+    // The crawl lists the folder, then asks the catalog for the first time: by then there is another partition.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = S3Options::at(format!("http://{}", listener.local_addr().unwrap()));
+    let late = GlueCatalog::new(&options.sdk_config().await.unwrap());
+    let sink = async {
+        let mut registered = false;
+        loop {
+            let (mut crawler, _) = listener.accept().await.unwrap();
+            if !registered {
+                lake.put("lake/ticks/dt=3/a.parquet", prices(&[3.0])).await;
+                let table = lake.catalog.table("default", "ticks").await.unwrap().unwrap();
+                let place = (vec!["3".to_owned()], format!("s3://{BUCKET}/lake/ticks/dt=3"));
+                register_partitions(lake.catalog.as_ref(), &table, &[place])
+                    .await
+                    .unwrap();
+                registered = true;
+            }
+            let server = lake.fixture.handle.endpoint_url();
+            let mut server = TcpStream::connect(server.trim_start_matches("http://")).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut crawler, &mut server).await });
+        }
+    };
+    let prefix: S3Url = format!("s3://{BUCKET}/lake").parse().unwrap();
+    let settings = CrawlSettings::default();
+    let crawled = crawl(&lake.fixture.client, &late, &prefix, &settings);
+    let report = tokio::select! {
+        report = crawled => report.unwrap(),
+        () = sink => unreachable!(),
+    };
+    let ticks = table(&report, "ticks");
+    assert_eq!(
+        (ticks.objects, &ticks.partitions_removed[..]),
+        (1, &[vec!["2".to_owned()]][..])
+    );
+    assert_eq!(lake.sql("select sum(price) from ticks").await, "4.0");
 }
 
 #[tokio::test(flavor = "multi_thread")]
