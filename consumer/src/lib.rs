@@ -20,6 +20,7 @@ mod clock;
 pub mod date;
 pub mod decode;
 pub mod encode;
+mod footer;
 pub mod ledger;
 mod metrics;
 pub mod names;
@@ -36,8 +37,9 @@ mod writer;
 
 pub use date::PartitionBy;
 pub use decode::OnNewType;
+pub use footer::{ColumnRange, RangeKind};
 pub use names::{Compression, Format};
 pub use options::{Break, ConsumeOptions, OnLost};
-pub use registrar::{Committed, ObjectInfo, Registrar};
+pub use registrar::{Committed, CommittedPartition, ObjectInfo, Registrar};
 pub use run::run;
 pub use stats::{Histogram, Stats, Summary, TableSummary};

@@ -156,7 +156,7 @@ impl Recovery {
                 }
                 TakeUp::Register => {
                     if let Some(claim) = claim {
-                        self.runtime.block_on(self.writer.announce(claim))?;
+                        self.runtime.block_on(self.writer.announce(source, claim))?;
                     }
                     Heard::Done
                 }
@@ -164,7 +164,12 @@ impl Recovery {
                     self.note_lost(source, *from, *to)?;
                     Heard::Done
                 }
-                TakeUp::Settled(place) => return Ok(place.clone()),
+                TakeUp::Settled(place) => {
+                    if let Some(claim) = claim {
+                        self.runtime.block_on(self.writer.catch_up(source, claim))?;
+                    }
+                    return Ok(place.clone());
+                }
                 TakeUp::MadeAnew { end, found } => return Err(made_anew(source, *end, found)),
             };
             step = taking.next(step, heard);

@@ -1,9 +1,12 @@
 //! What a catalog has to know of a batch that was written.
 
+use std::collections::BTreeMap;
+
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use tickertape_client::s3::S3Url;
 
+use crate::footer::ColumnRange;
 use crate::names::{Compression, Format};
 
 /// A catalog, as far as the sink needs one.
@@ -17,31 +20,54 @@ pub trait Registrar: Send + Sync {
     /// Whatever keeps it from answering. The sink tries again until `--timeout`.
     async fn table_schema(&self, table: &str) -> anyhow::Result<Option<SchemaRef>>;
 
-    /// Makes the table, its columns and the partition known: a query that starts afterwards sees the rows.
-    /// Called when the objects are there and before the offsets are committed.
+    /// Makes the table, its columns, the partitions and the objects known: a query that starts afterwards sees the rows.
+    /// Called when the objects are there and before the offsets are committed, for the batches of a source in their order.
     ///
     /// # Errors
     /// Whatever keeps it from doing so. The sink tries again until `--timeout`.
     async fn register(&self, committed: &Committed) -> anyhow::Result<()>;
+
+    /// Up to which offset the catalog has the objects of a source; `None` where it doesn't keep objects, so that there is
+    /// nothing to be missed.
+    ///
+    /// # Errors
+    /// Whatever keeps it from answering. The sink tries again until `--timeout`.
+    async fn registered_end(&self, table: &str, source: &str) -> anyhow::Result<Option<i64>> {
+        let _ = (table, source);
+        Ok(None)
+    }
 }
 
-/// The rows of one day that a batch brought to a table.
+/// What a batch brought to a table.
 #[derive(Clone, Debug)]
 pub struct Committed {
     /// The table's name.
     pub table: String,
     /// Where the table is.
     pub location: S3Url,
-    /// The partition's values: `[("dt", "2012-06-01")]`.
-    pub partition: Vec<(String, String)>,
+    /// Whose batches make up a chain: the place of its claims.
+    pub source: String,
+    /// The first offset of the batch, which is the end of the one before.
+    pub start: i64,
+    /// The offset after the last.
+    pub end: i64,
     /// The columns of the table's files, without the partition's.
     pub schema: SchemaRef,
-    /// The objects.
-    pub objects: Vec<ObjectInfo>,
+    /// The partitions with their objects; none if all messages were rejected.
+    pub partitions: Vec<CommittedPartition>,
     /// How they are stored.
     pub format: Format,
     /// How Parquet is compressed.
     pub compression: Compression,
+}
+
+/// The rows of one day that a batch brought to a table.
+#[derive(Clone, Debug)]
+pub struct CommittedPartition {
+    /// The partition's values: `[("dt", "2012-06-01")]`.
+    pub values: Vec<(String, String)>,
+    /// The objects.
+    pub objects: Vec<ObjectInfo>,
 }
 
 /// An object that was written.
@@ -49,8 +75,10 @@ pub struct Committed {
 pub struct ObjectInfo {
     /// Its key in the bucket.
     pub key: String,
-    /// Its rows.
-    pub rows: u64,
+    /// Its rows; `None` of one found after a crash, of which messages may have been deleted.
+    pub rows: Option<u64>,
     /// Its size.
     pub bytes: u64,
+    /// Smallest and largest values, of a Parquet file's columns that have an order and no fraction.
+    pub columns: BTreeMap<String, ColumnRange>,
 }

@@ -3,7 +3,7 @@
 //! unfinished. Encoding does not wait for the batches before.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -15,11 +15,12 @@ use crate::{
     batcher::Cut,
     date::day_name,
     encode::{Encoded, Encoding, Object, encode},
+    footer::column_ranges,
     ledger::{Agreed, BatchFacts, Claim, Claimant, Ledger, LedgerError},
-    names::{Format, Range},
+    names::{Format, Range, Source, ledger_prefix},
     options::Break,
     protocol::{Answer, Next, Writing},
-    registrar::{Committed, ObjectInfo, Registrar},
+    registrar::{Committed, CommittedPartition, ObjectInfo, Registrar},
     schema::TableSchema,
     stats::{Stats, Summary, TableSummary},
     store::{Attempt, Put, Store, StoreError},
@@ -171,6 +172,7 @@ impl Writer {
         if table.encoding.format == Format::Parquet {
             claim.schema.fix();
         }
+        let info = |object: &Object| info(object, table.encoding.format);
         let objects: Vec<_> = encoded.objects.iter().map(info).collect();
         let mut written = Some(written);
         let (writing, mut next) = Writing::new(&claim, self.broken);
@@ -190,7 +192,7 @@ impl Writer {
                     Answer::Done
                 }
                 Next::Register => {
-                    self.register(&claim, &objects).await?;
+                    self.register(&range.source, &claim, &objects).await?;
                     Answer::Done
                 }
                 Next::Commit => {
@@ -264,7 +266,7 @@ impl Writer {
 
     /// Registers a claim whose objects are there, in case that its writer didn't come to it. One of which not even what
     /// was left could be written is passed over.
-    pub(crate) async fn announce(&self, claim: &Claim) -> anyhow::Result<()> {
+    pub(crate) async fn announce(&self, source: &Source, claim: &Claim) -> anyhow::Result<()> {
         let mut objects = Vec::with_capacity(claim.objects.len());
         for object in &claim.objects {
             let Some(bytes) = self.store.size(&object.key).await? else {
@@ -274,12 +276,39 @@ impl Writer {
                 object.day,
                 ObjectInfo {
                     key: object.key.clone(),
-                    rows: object.rows,
+                    rows: None,
                     bytes,
+                    columns: BTreeMap::new(),
                 },
             ));
         }
-        self.register(claim, &objects).await
+        self.register(source, claim, &objects).await
+    }
+
+    /// Registers the last claim of a partition, which is written, with a catalog that has missed it.
+    pub(crate) async fn catch_up(&self, source: &Source, claim: &Claim) -> anyhow::Result<()> {
+        let Some(registrar) = &self.registrar else {
+            return Ok(());
+        };
+        let (table, chain) = (&claim.encoding.table, self.chain(source));
+        let ask = || async {
+            let end = registrar.registered_end(table, &chain).await;
+            end.map_err(|error| Attempt::Again(format!("{error:#}")))
+        };
+        let end = self
+            .store
+            .patiently(&format!("ask the catalog about {source}"), ask)
+            .await?;
+        match end.is_some_and(|end| end < claim.end) {
+            true => self.announce(source, claim).await,
+            false => Ok(()),
+        }
+    }
+
+    /// What a partition's batches are registered under: no two lakes have the same.
+    fn chain(&self, source: &Source) -> String {
+        let lake = self.store.lake();
+        format!("s3://{}/{}", lake.bucket, ledger_prefix(lake, source))
     }
 
     async fn encode(&self, batch: Arc<Batch>, schema: TableSchema, encoding: Encoding) -> anyhow::Result<Encoded> {
@@ -347,31 +376,41 @@ impl Writer {
         stream::iter(puts).buffer_unordered(UPLOADS).try_collect::<()>().await
     }
 
-    async fn register(&self, claim: &Claim, objects: &[(Option<i32>, ObjectInfo)]) -> anyhow::Result<()> {
+    async fn register(
+        &self,
+        source: &Source,
+        claim: &Claim,
+        objects: &[(Option<i32>, ObjectInfo)],
+    ) -> anyhow::Result<()> {
         let Some(registrar) = &self.registrar else {
             return Ok(());
         };
-        let schema = claim.schema.to_arrow();
-        for (day, object) in objects {
-            let Some(day) = day else { continue };
-            let committed = Committed {
-                table: claim.encoding.table.clone(),
-                location: self.store.lake().join(&claim.encoding.table),
-                partition: vec![(crate::schema::PARTITION_COLUMN.to_owned(), day_name(*day))],
-                schema: schema.clone(),
+        let of_day = |(day, object): &(Option<i32>, ObjectInfo)| {
+            Some(CommittedPartition {
+                values: vec![(crate::schema::PARTITION_COLUMN.to_owned(), day_name((*day)?))],
                 objects: vec![object.clone()],
-                format: claim.encoding.format,
-                compression: claim.encoding.compression,
-            };
-            let what = format!("register {} dt={}", committed.table, day_name(*day));
-            let register = || async {
-                registrar
-                    .register(&committed)
-                    .await
-                    .map_err(|error| Attempt::Again(format!("{error:#}")))
-            };
-            self.store.patiently(&what, register).await?;
-        }
+            })
+        };
+        let committed = Committed {
+            table: claim.encoding.table.clone(),
+            location: self.store.lake().join(&claim.encoding.table),
+            source: self.chain(source),
+            start: claim.start,
+            end: claim.end,
+            schema: claim.schema.to_arrow(),
+            partitions: objects.iter().filter_map(of_day).collect(),
+            format: claim.encoding.format,
+            compression: claim.encoding.compression,
+        };
+        let what = format!(
+            "register {source} [{}, {}) in {}",
+            claim.start, claim.end, committed.table
+        );
+        let register = || async {
+            let registered = registrar.register(&committed).await;
+            registered.map_err(|error| Attempt::Again(format!("{error:#}")))
+        };
+        self.store.patiently(&what, register).await?;
         Ok(())
     }
 
@@ -406,14 +445,16 @@ fn content_type(object: &Object, format: Format) -> &'static str {
     if rows { format } else { Format::Json }.content_type()
 }
 
-fn info(object: &Object) -> (Option<i32>, ObjectInfo) {
-    let bytes = object.body.len() as u64;
-    (
-        object.day,
-        ObjectInfo {
-            key: object.key.clone(),
-            rows: object.rows,
-            bytes,
-        },
-    )
+fn info(object: &Object, format: Format) -> (Option<i32>, ObjectInfo) {
+    let columns = match (object.day, format) {
+        (Some(_), Format::Parquet) => column_ranges(&object.body),
+        _ => BTreeMap::new(),
+    };
+    let info = ObjectInfo {
+        key: object.key.clone(),
+        rows: Some(object.rows),
+        bytes: object.body.len() as u64,
+        columns,
+    };
+    (object.day, info)
 }

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use tickertape_consumer::{Committed, Compression, Format, Registrar};
+use tickertape_consumer::{Committed, Compression, Format, ObjectInfo, RangeKind, Registrar};
 use tickertape_lake::catalog::{
-    Catalog, Column, DEFAULT_DATABASE, PartitionFilter, Table, TableFormat, align_partitions, columns_of_schema,
-    ensure_database, ensure_table, register_partitions, schema_of_columns,
+    self, Catalog, CatalogError, Column, DEFAULT_DATABASE, PartitionFilter, Registered, RegisteredObject, Registration,
+    Table, TableFormat, align_partitions, columns_of_schema, ensure_database, ensure_table, list_from_now_on,
+    register_partitions, schema_of_columns,
 };
 
 /// Registers tables, columns and partitions in a catalog of Glue's model.
@@ -38,8 +39,9 @@ impl CatalogRegistrar {
 
     /// The table that a batch's objects make, as Athena wants it described.
     fn wanted(&self, committed: &Committed, location: &str) -> Table {
-        let keys = committed.partition.iter();
-        let keys = keys.map(|(name, _)| Column::new(name, "string")).collect();
+        let first = committed.partitions.first();
+        let keys = first.map_or(&[][..], |partition| &partition.values);
+        let keys = keys.iter().map(|(name, _)| Column::new(name, "string")).collect();
         let columns = columns_of_schema(&committed.schema);
         let format = match committed.format {
             Format::Parquet => TableFormat::Parquet,
@@ -91,17 +93,122 @@ impl Registrar for CatalogRegistrar {
 
     async fn register(&self, committed: &Committed) -> anyhow::Result<()> {
         let location = committed.location.to_string();
-        let wanted = self.wanted(committed, &location);
-        ensure_database(self.catalog.as_ref(), &self.database).await?;
-        let table = ensure_table(self.catalog.as_ref(), &wanted).await?.table;
-        let folder: Vec<String> = committed
-            .partition
+        let known = self.catalog.table(&self.database, &committed.table).await?;
+        let table = match known {
+            // Nothing but rejected messages: they make no table, and are a link of the chain where there is one.
+            known if committed.partitions.is_empty() => match known {
+                Some(table) => table,
+                None => return Ok(()),
+            },
+            known => {
+                let mut wanted = self.wanted(committed, &location);
+                // Only of a table that it knows from the first message on does the catalog have all objects.
+                if known.is_none() && committed.start == 0 && self.catalog.keeps_objects().await {
+                    wanted = wanted.with_registered_objects();
+                }
+                ensure_database(self.catalog.as_ref(), &self.database).await?;
+                ensure_table(self.catalog.as_ref(), &wanted).await?.table
+            }
+        };
+        let place = |values: &[(String, String)]| {
+            let folders: Vec<String> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let place = format!("{}/{}", location.trim_end_matches('/'), folders.join("/"));
+            (values_of(values), place)
+        };
+        let partitions: Vec<_> = committed
+            .partitions
             .iter()
-            .map(|(name, value)| format!("{name}={value}"))
+            .map(|partition| place(&partition.values))
             .collect();
-        let values = committed.partition.iter().map(|(_, value)| value.clone()).collect();
-        let place = format!("{}/{}", location.trim_end_matches('/'), folder.join("/"));
-        register_partitions(self.catalog.as_ref(), &table, &[(values, place)]).await?;
-        self.align(&table).await
+        if !partitions.is_empty() {
+            register_partitions(self.catalog.as_ref(), &table, &partitions).await?;
+            self.align(&table).await?;
+        }
+        self.register_objects(committed, &table).await
+    }
+
+    async fn registered_end(&self, table: &str, source: &str) -> anyhow::Result<Option<i64>> {
+        let Some(found) = self.catalog.table(&self.database, table).await? else {
+            return Ok(self.catalog.keeps_objects().await.then_some(0));
+        };
+        if !found.has_registered_objects() {
+            return Ok(None);
+        }
+        let snapshot = self.catalog.snapshot(&self.database, table, Some(source)).await?;
+        Ok(snapshot.map(|snapshot| snapshot.source_end))
+    }
+}
+
+impl CatalogRegistrar {
+    /// Registers the batch's objects, if the catalog keeps the table's. One that has missed a batch, or can't have this one,
+    /// keeps them no longer.
+    async fn register_objects(&self, committed: &Committed, table: &Table) -> anyhow::Result<()> {
+        if !table.has_registered_objects() {
+            return Ok(());
+        }
+        let location = committed.location.to_string();
+        let elsewhere = table.location().map(|at| at.trim_end_matches('/')) != Some(location.trim_end_matches('/'));
+        let objects = committed.partitions.iter().flat_map(|partition| {
+            let values = values_of(&partition.values);
+            partition
+                .objects
+                .iter()
+                .map(move |object| registered(values.clone(), object))
+        });
+        let registration = Registration {
+            source: committed.source.clone(),
+            start: committed.start,
+            end: committed.end,
+            objects: objects.collect(),
+        };
+        let outcome = match elsewhere {
+            true => Registered::NotKept,
+            false => match self
+                .catalog
+                .register_objects(&self.database, &table.name, &registration)
+                .await
+            {
+                Err(CatalogError::NotServed(_)) => Registered::NotKept,
+                outcome => outcome?,
+            },
+        };
+        if outcome == Registered::Done {
+            return Ok(());
+        }
+        tracing::warn!(
+            "the catalog has missed objects of {} ({outcome:?} before {} [{}, {})): queries list it from now on",
+            table.qualified_name(),
+            committed.source,
+            committed.start,
+            committed.end
+        );
+        Ok(list_from_now_on(self.catalog.as_ref(), &self.database, &table.name).await?)
+    }
+}
+
+fn values_of(partition: &[(String, String)]) -> Vec<String> {
+    partition.iter().map(|(_, value)| value.clone()).collect()
+}
+
+/// An object as the catalog keeps it.
+fn registered(partition: Vec<String>, object: &ObjectInfo) -> RegisteredObject {
+    let range = |range: &tickertape_consumer::ColumnRange| catalog::ColumnRange {
+        kind: match range.kind {
+            RangeKind::Integer => catalog::RangeKind::Integer,
+            RangeKind::Timestamp => catalog::RangeKind::Timestamp,
+            RangeKind::Date => catalog::RangeKind::Date,
+        },
+        min: range.min,
+        max: range.max,
+        nulls: range.nulls,
+    };
+    let columns = object.columns.iter().map(|(name, of)| (name.clone(), range(of)));
+    RegisteredObject {
+        partition,
+        key: object.key.clone(),
+        bytes: object.bytes,
+        rows: object.rows,
+        columns: columns.collect(),
+        sequence: 0,
     }
 }

@@ -43,8 +43,9 @@ async fn both_formats_hold_what_was_produced(format: Format) {
     let registered = catalog.registered.lock().unwrap().clone();
     let rows: u64 = registered
         .iter()
-        .flat_map(|committed| &committed.objects)
-        .map(|object| object.rows)
+        .flat_map(|committed| &committed.partitions)
+        .flat_map(|partition| &partition.objects)
+        .filter_map(|object| object.rows)
         .sum();
     assert_eq!(rows, 700);
     assert!(
@@ -52,11 +53,18 @@ async fn both_formats_hold_what_was_produced(format: Format) {
             .iter()
             .all(|committed| committed.location.to_string() == "s3://lake/market/ticks")
     );
-    assert!(
-        registered
-            .iter()
-            .all(|committed| committed.format == format && committed.partition[0].0 == "dt")
-    );
+    assert!(registered.iter().all(|committed| committed.format == format));
+    let mut partitions = registered.iter().flat_map(|committed| &committed.partitions);
+    assert!(partitions.all(|partition| partition.values[0].0 == "dt"));
+    // Each batch starts where the one before it ended, and times of Parquet files are known.
+    let mut ends = std::collections::BTreeMap::new();
+    for committed in &registered {
+        let end = ends.insert(committed.source.clone(), committed.end).unwrap_or(0);
+        assert_eq!(committed.start, end, "{}", committed.source);
+        let mut objects = committed.partitions.iter().flat_map(|partition| &partition.objects);
+        let parquet = format == tickertape_consumer::Format::Parquet;
+        assert!(objects.all(|object| object.columns.contains_key("event_time") == parquet));
+    }
     world.shutdown().await;
 }
 

@@ -9,7 +9,7 @@ use super::{
 
 /// How often a change is tried before [`CatalogError::Concurrent`] goes to the caller. Every failed
 /// round means that another writer succeeded.
-const ATTEMPTS_MAX: u32 = 64;
+pub(super) const ATTEMPTS_MAX: u32 = 64;
 
 /// What [`ensure_table`] found and did.
 #[derive(Debug, Clone)]

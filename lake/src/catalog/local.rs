@@ -8,6 +8,7 @@
 //! | `d` database | [`Database`] as JSON |
 //! | `t` database `␀` table | [`Table`] as JSON |
 //! | `p` database `␀` table `␀` value `␀` … | [`Partition`] as JSON |
+//! | `o`, `c`, `s` | objects, see `local/objects.rs` |
 //!
 //! Writers take one lock, so that what they checked still holds when they write; readers take none.
 //! A change of several keys is one atomic batch, and every change is flushed before the call returns.
@@ -15,6 +16,8 @@
 //! One flush runs at a time, for all who wait, and never by sled's `flush_async`: that blocks one of
 //! the seven threads that all of a process's sled databases share, and with seven of them waiting
 //! nobody is left to write the log that they wait for.
+
+mod objects;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,10 +28,13 @@ use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Catalog, CatalogError, DEFAULT_DATABASE, Database, Partition, PartitionFilter, Table};
+use super::{
+    Catalog, CatalogError, DEFAULT_DATABASE, Database, Partition, PartitionFilter, Registered, RegisteredObject,
+    Registration, Snapshot, Table,
+};
 
 /// What this program writes; a directory of a newer one is refused.
-const FORMAT_VERSION: u8 = 1;
+const FORMAT_VERSION: u8 = 2;
 
 /// The catalog is small, and sled would take a gigabyte by default.
 const CACHE_BYTES: u64 = 16 << 20;
@@ -265,6 +271,7 @@ impl Catalog for LocalCatalog {
             batch.remove(database_key(name));
             this.remove_all(&mut batch, &database_prefix(b"t", name))?;
             this.remove_all(&mut batch, &database_prefix(b"p", name))?;
+            this.forget_objects(&mut batch, name, None)?;
             this.db.apply_batch(batch).map_err(store)
         })
         .await
@@ -321,7 +328,15 @@ impl Catalog for LocalCatalog {
             table.version_id = Some((found.parse::<u64>().unwrap_or(0) + 1).to_string());
             table.create_time_ms = old.create_time_ms;
             table.update_time_ms = Some(now_ms());
-            this.put(&table_key(&table.database, &table.name), &table)
+            let mut batch = sled::Batch::default();
+            match (old.has_registered_objects(), table.has_registered_objects()) {
+                // Only of a table that has had the mark from the beginning it is known that all objects are here.
+                (false, true) => table = table.without_registered_objects(),
+                (true, false) => this.forget_objects(&mut batch, &table.database, Some(&table.name))?,
+                _ => {}
+            }
+            batch.insert(table_key(&table.database, &table.name), encode(&table)?);
+            this.db.apply_batch(batch).map_err(store)
         })
         .await
     }
@@ -332,6 +347,7 @@ impl Catalog for LocalCatalog {
             let mut batch = sled::Batch::default();
             batch.remove(table_key(database, name));
             this.remove_all(&mut batch, &partition_key(database, name, &[]))?;
+            this.forget_objects(&mut batch, database, Some(name))?;
             this.db.apply_batch(batch).map_err(store)
         })
         .await
@@ -466,6 +482,38 @@ impl Catalog for LocalCatalog {
         })
         .await
     }
+
+    async fn keeps_objects(&self) -> bool {
+        true
+    }
+
+    async fn register_objects(
+        &self,
+        database: &str,
+        table: &str,
+        registration: &Registration,
+    ) -> Result<Registered, CatalogError> {
+        self.register(database, table, registration).await
+    }
+
+    async fn snapshot(
+        &self,
+        database: &str,
+        table: &str,
+        source: Option<&str>,
+    ) -> Result<Option<Snapshot>, CatalogError> {
+        LocalCatalog::snapshot(self, database, table, source)
+    }
+
+    async fn objects(
+        &self,
+        database: &str,
+        table: &str,
+        snapshot: &Snapshot,
+        partitions: Option<&[Vec<String>]>,
+    ) -> Result<Option<Vec<RegisteredObject>>, CatalogError> {
+        LocalCatalog::objects(self, database, table, snapshot, partitions)
+    }
 }
 
 impl LocalCatalog {
@@ -495,7 +543,35 @@ mod tests {
         catalog.db.insert(b"f", &[FORMAT_VERSION + 1]).unwrap();
         drop(catalog);
         let newer = LocalCatalog::open(dir.path()).unwrap_err().to_string();
-        assert!(newer.contains("format 2"), "{newer}");
+        assert!(newer.contains("format 3"), "{newer}");
+    }
+
+    #[tokio::test]
+    async fn one_of_the_first_format_is_taken_over_and_its_tables_are_listed() {
+        use super::super::{Column, TableFormat, ensure_table};
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = LocalCatalog::open(dir.path()).unwrap();
+        let keys = vec![Column::new("dt", "string")];
+        let columns = vec![Column::new("price", "double")];
+        let table = TableFormat::Parquet.table("default", "old", "s3://bucket/old", columns, keys);
+        catalog.create_table(&table).await.unwrap();
+        catalog.db.insert(b"f", &[1]).unwrap();
+        drop(catalog);
+
+        let catalog = LocalCatalog::open(dir.path()).unwrap();
+        assert_eq!(catalog.db.get(b"f").unwrap().unwrap().as_ref(), [2]);
+        // A sink that finds the table doesn't get the mark into it, and is told that nothing is kept.
+        let ensured = ensure_table(&catalog, &table.with_registered_objects()).await.unwrap();
+        assert!(!ensured.table.has_registered_objects());
+        assert_eq!(Catalog::snapshot(&catalog, "default", "old", None).await.unwrap(), None);
+        let batch = Registration {
+            source: "ticks/0".to_owned(),
+            start: 0,
+            end: 1,
+            objects: Vec::new(),
+        };
+        let registered = catalog.register_objects("default", "old", &batch).await.unwrap();
+        assert_eq!(registered, Registered::NotKept);
     }
 
     #[tokio::test]

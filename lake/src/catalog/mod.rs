@@ -12,6 +12,7 @@
 //!   read the same version exactly one succeeds. [`ensure_table`] builds on it, so concurrent sinks
 //!   never lose each other's columns.
 //! - A partition's columns are the table's: when those grow, [`align_partitions`] gives them to every partition.
+//! - A batch of objects is registered whole or not at all, in the order of its source ([`Registration`]).
 //! - Database, table and column names are kept in lower case, as Hive and Athena want them.
 //!
 //! The catalog never reads an object and never lists a bucket.
@@ -24,6 +25,7 @@ mod glue;
 mod hive;
 mod local;
 mod model;
+mod objects;
 mod widen;
 
 pub use change::{Ensured, align_partitions, ensure_database, ensure_table, register_partitions};
@@ -34,6 +36,7 @@ pub use glue::GlueCatalog;
 pub use hive::{HiveType, HiveTypeError, columns_of_schema, schema_of_columns};
 pub use local::LocalCatalog;
 pub use model::{Column, Database, Order, Partition, SerDeInfo, StorageDescriptor, Table};
+pub use objects::{ColumnRange, RangeKind, Registered, RegisteredObject, Registration, Snapshot, list_from_now_on};
 pub(crate) use widen::common_type;
 pub use widen::{SchemaChange, widen};
 
@@ -127,4 +130,46 @@ pub trait Catalog: Send + Sync + std::fmt::Debug {
         table: &str,
         values: &[Vec<String>],
     ) -> Result<Vec<Vec<String>>, CatalogError>;
+
+    /// Whether this catalog keeps the objects of tables, at all. AWS Glue doesn't.
+    async fn keeps_objects(&self) -> bool {
+        false
+    }
+
+    /// Makes a batch's objects known, all at once: a query that starts afterwards sees their rows. To be repeated at will.
+    /// [`CatalogError::NotFound`] without the table.
+    async fn register_objects(
+        &self,
+        database: &str,
+        table: &str,
+        registration: &Registration,
+    ) -> Result<Registered, CatalogError> {
+        let _ = (database, table, registration);
+        Ok(Registered::NotKept)
+    }
+
+    /// What objects a table has now, and how far `source` has come; `None` where the catalog doesn't keep them.
+    /// [`CatalogError::NotFound`] without the table.
+    async fn snapshot(
+        &self,
+        database: &str,
+        table: &str,
+        source: Option<&str>,
+    ) -> Result<Option<Snapshot>, CatalogError> {
+        let _ = (database, table, source);
+        Ok(None)
+    }
+
+    /// The objects that a table had at a snapshot: all of them, or those of some partitions. `None` where the catalog
+    /// doesn't keep them any more.
+    async fn objects(
+        &self,
+        database: &str,
+        table: &str,
+        snapshot: &Snapshot,
+        partitions: Option<&[Vec<String>]>,
+    ) -> Result<Option<Vec<RegisteredObject>>, CatalogError> {
+        let _ = (database, table, snapshot, partitions);
+        Ok(None)
+    }
 }

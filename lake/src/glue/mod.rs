@@ -2,7 +2,8 @@
 //! Signature Version 4. Programs in other processes, in any language, reach the embedded catalog with their
 //! own Glue client, and the code that talks to it here is the code that talks to AWS.
 //!
-//! It answers what the operations of databases, tables and partitions answer; anything else is
+//! It answers what the operations of databases, tables and partitions answer, and three of its own that Glue doesn't have
+//! (`Tickertape…`, see `objects`); anything else is
 //! `UnknownOperationException`. Errors have Glue's names (`EntityNotFoundException`, …).
 //!
 //! It knows a [`Catalog`] and nothing of where that keeps things. It never reads an object.
@@ -10,6 +11,7 @@
 mod auth;
 mod databases;
 mod error;
+mod objects;
 mod paging;
 mod partitions;
 mod tables;
@@ -122,6 +124,9 @@ async fn dispatch(catalog: &dyn Catalog, operation: &str, body: &[u8]) -> Answer
         "BatchUpdatePartition" => partitions::update_batch(catalog, read(body)?).await,
         "DeletePartition" => partitions::delete(catalog, read(body)?).await,
         "BatchDeletePartition" => partitions::delete_batch(catalog, read(body)?).await,
+        "TickertapeRegisterObjects" => objects::register(catalog, read(body)?).await,
+        "TickertapeGetSnapshot" => objects::snapshot(catalog, read(body)?).await,
+        "TickertapeGetObjects" => objects::list(catalog, read(body)?).await,
         other => Err(GlueError::unknown_operation(other)),
     }
 }

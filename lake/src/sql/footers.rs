@@ -167,7 +167,8 @@ fn file_statistics(metadata: &ParquetMetaData, table: &Schema) -> Statistics {
     }
 }
 
-fn as_table_column(
+/// A file's statistics of a column as the table's type; unknown where the type says nothing about the order.
+pub(super) fn as_table_column(
     statistics: Option<&ColumnStatistics>,
     file_type: &DataType,
     table_type: &DataType,

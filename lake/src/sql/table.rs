@@ -1,7 +1,7 @@
-//! A table of the catalog as DataFusion sees it: partitions first, then listings, then footers, and only
-//! then rows.
+//! A table of the catalog as DataFusion sees it: partitions first, then their objects as registered or as listed, then
+//! footers of those of which not enough is known, and only then rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, SchemaRef};
@@ -27,8 +27,10 @@ use super::cache::ObjectCache;
 use super::connection::S3Connection;
 use super::reader::{LakeReaderFactory, Objects, ScanCounters};
 use super::text::{TextFormat, TextSource};
-use super::{footers, listing, partitions};
-use crate::catalog::{Catalog, Partition, PartitionFilter, Table, TableFormat, schema_of_columns};
+use super::{footers, listing, partitions, registered};
+use crate::catalog::{
+    Catalog, Partition, PartitionFilter, RegisteredObject, Snapshot, Table, TableFormat, schema_of_columns,
+};
 
 /// What every table of one query shares.
 #[derive(Debug, Clone)]
@@ -48,14 +50,25 @@ pub(super) struct LakeTable {
     keys: Vec<FieldRef>,
     schema: TableSchema,
     context: QueryContext,
+    /// What objects it had when the query first looked; none where the catalog doesn't keep them.
+    snapshot: tokio::sync::OnceCell<Option<Snapshot>>,
 }
 
 fn external(error: impl std::fmt::Display) -> DataFusionError {
     DataFusionError::External(error.to_string().into())
 }
 
-/// A partition with its values and the objects that lie under it.
-type Listed = (Vec<ScalarValue>, Vec<ObjectMeta>);
+/// An object of a partition.
+pub(super) struct Found {
+    /// The partition's values.
+    pub(super) values: Vec<ScalarValue>,
+    pub(super) meta: ObjectMeta,
+    /// What the catalog knows of it.
+    pub(super) registered: Option<RegisteredObject>,
+}
+
+/// A partition that the filters leave, with its typed values.
+type Wanted = (Partition, Vec<ScalarValue>);
 
 impl LakeTable {
     /// Fails where the table has no location, or types or a format that can't be read here.
@@ -86,15 +99,12 @@ impl LakeTable {
             location,
             keys,
             context,
+            snapshot: tokio::sync::OnceCell::new(),
         })
     }
 
     /// The partitions that the filters leave, and whether they are nearly all that there are.
-    async fn wanted_partitions(
-        &self,
-        state: &dyn Session,
-        filters: &[Expr],
-    ) -> Result<(Vec<(Partition, Vec<ScalarValue>)>, bool)> {
+    async fn wanted_partitions(&self, state: &dyn Session, filters: &[Expr]) -> Result<(Vec<Wanted>, bool)> {
         if self.keys.is_empty() {
             let location = self.table.location().unwrap_or_default();
             let all = Partition::of_table(&self.table, Vec::new(), location);
@@ -120,8 +130,58 @@ impl LakeTable {
         Ok((wanted, nearly_all))
     }
 
-    async fn list(&self, objects: &Objects, state: &dyn Session, filters: &[Expr]) -> Result<Vec<Listed>> {
+    /// What objects there are to be seen by this query. Taken before partitions are read: those of all that it has are
+    /// registered by then.
+    async fn snapshot(&self) -> Result<Option<Snapshot>> {
+        if !self.table.has_registered_objects() {
+            return Ok(None);
+        }
+        let (database, name) = (&self.table.database, &self.table.name);
+        let take = || self.context.catalog.snapshot(database, name, None);
+        let snapshot = self.snapshot.get_or_try_init(take).await.map_err(external)?;
+        Ok(*snapshot)
+    }
+
+    /// The objects of the partitions that the filters leave.
+    async fn objects(&self, objects: &Objects, state: &dyn Session, filters: &[Expr]) -> Result<Vec<Found>> {
+        let snapshot = self.snapshot().await?;
         let (wanted, nearly_all) = self.wanted_partitions(state, filters).await?;
+        if let Some(snapshot) = snapshot
+            && let Some(found) = self.registered(&snapshot, &wanted, nearly_all).await?
+        {
+            return registered::ask_uncounted(objects, found).await;
+        }
+        self.listed(objects, wanted, nearly_all).await
+    }
+
+    /// From the catalog, unless it keeps them no longer.
+    async fn registered(&self, snapshot: &Snapshot, wanted: &[Wanted], nearly_all: bool) -> Result<Option<Vec<Found>>> {
+        let of_values: HashMap<&[String], &Vec<ScalarValue>> = wanted
+            .iter()
+            .map(|(partition, values)| (partition.values.as_slice(), values))
+            .collect();
+        let only: Option<Vec<Vec<String>>> =
+            (!nearly_all).then(|| wanted.iter().map(|(partition, _)| partition.values.clone()).collect());
+        let (database, name) = (&self.table.database, &self.table.name);
+        let objects = self.context.catalog.objects(database, name, snapshot, only.as_deref());
+        let Some(objects) = objects.await.map_err(external)? else {
+            return Ok(None);
+        };
+        let mut found = Vec::with_capacity(objects.len());
+        for object in objects {
+            let Some(values) = of_values.get(object.partition.as_slice()) else {
+                continue;
+            };
+            found.push(Found {
+                values: (*values).clone(),
+                meta: registered::meta_of(&object)?,
+                registered: Some(object),
+            });
+        }
+        Ok(Some(found))
+    }
+
+    async fn listed(&self, objects: &Objects, wanted: Vec<Wanted>, nearly_all: bool) -> Result<Vec<Found>> {
         let mut prefixes = Vec::with_capacity(wanted.len());
         for (partition, _) in &wanted {
             let location: S3Url = partition
@@ -143,37 +203,50 @@ impl LakeTable {
         let listed = listing::objects_of(objects.store.as_ref(), &prefixes, whole)
             .await
             .map_err(|error| external(format!("listing {}: {error}", self.location)))?;
-        Ok(wanted.into_iter().map(|(_, values)| values).zip(listed).collect())
+        let values = wanted.into_iter().map(|(_, values)| values);
+        let found = values.zip(listed).flat_map(|(values, metas)| {
+            metas.into_iter().map(move |meta| Found {
+                values: values.clone(),
+                meta,
+                registered: None,
+            })
+        });
+        Ok(found.collect())
     }
 
-    /// The files of a scan with what is known of them, and the statistics of all.
-    async fn files(&self, objects: &Objects, listed: Vec<Listed>) -> Result<(Vec<PartitionedFile>, Statistics)> {
+    /// The files of a scan with what is known of them: by the catalog, else by their footers.
+    async fn files(&self, objects: &Objects, found: Vec<Found>) -> Result<Vec<PartitionedFile>> {
         let schema = self.schema.file_schema();
-        let (values, metas): (Vec<_>, Vec<_>) = listed
-            .into_iter()
-            .flat_map(|(values, metas)| metas.into_iter().map(move |meta| (values.clone(), meta)))
-            .unzip();
+        let of_catalog = |found: &Found| registered::statistics_of(found.registered.as_ref()?, schema);
+        let known: Vec<Option<Arc<Statistics>>> = found.iter().map(of_catalog).collect();
+        let unknown = found.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let unknown: Vec<ObjectMeta> = unknown.map(|(found, _)| found.meta.clone()).collect();
         let mut footers = match self.format {
-            TableFormat::Parquet => footers::load_all(objects, &metas).await?,
+            TableFormat::Parquet => footers::load_all(objects, &unknown).await?,
             TableFormat::Json | TableFormat::Csv(_) => Vec::new(),
         }
         .into_iter();
-        let mut files = Vec::with_capacity(metas.len());
-        for (values, meta) in values.into_iter().zip(metas) {
-            let mut file = PartitionedFile::new_from_meta(meta).with_partition_values(values);
-            if let Some(footer) = footers.next() {
-                file = file.with_statistics(footer.statistics(schema));
+        let mut files = Vec::with_capacity(found.len());
+        for (found, known) in found.into_iter().zip(known) {
+            let mut file = PartitionedFile::new_from_meta(found.meta).with_partition_values(found.values);
+            let known = known.or_else(|| footers.next().map(|footer| footer.statistics(schema)));
+            if let Some(known) = known {
+                file = file.with_statistics(known);
             }
             files.push(file);
         }
+        Ok(files)
+    }
+
+    /// The statistics of all files together; nothing is known of them where one has none.
+    fn merged(&self, files: &[PartitionedFile]) -> Result<Statistics> {
         let table_schema = self.schema.table_schema();
-        let statistics = match self.format {
-            TableFormat::Parquet => {
-                Statistics::try_merge_iter(files.iter().filter_map(|file| file.statistics.as_deref()), table_schema)?
+        match files.iter().all(|file| file.statistics.is_some()) {
+            true => {
+                Statistics::try_merge_iter(files.iter().filter_map(|file| file.statistics.as_deref()), table_schema)
             }
-            _ => Statistics::new_unknown(table_schema),
-        };
-        Ok((files, statistics))
+            false => Ok(Statistics::new_unknown(table_schema)),
+        }
     }
 
     fn source(&self, objects: Objects) -> Arc<dyn FileSource> {
@@ -239,8 +312,9 @@ impl TableProvider for LakeTable {
             cache: Arc::clone(&self.context.cache),
             counters: Arc::clone(&self.context.counters),
         };
-        let listed = self.list(&objects, state, filters).await?;
-        let (files, statistics) = self.files(&objects, listed).await?;
+        let found = self.objects(&objects, state, filters).await?;
+        let files = self.files(&objects, found).await?;
+        let files = registered::prune(state, filters, &self.schema, files)?;
         ScanCounters::add(&objects.counters.files, files.len() as u64);
         if files.is_empty() {
             let schema = match projection {
@@ -249,6 +323,7 @@ impl TableProvider for LakeTable {
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
+        let statistics = self.merged(&files)?;
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
         let config = FileScanConfigBuilder::new(url, self.source(objects))
             .with_file_groups(groups)

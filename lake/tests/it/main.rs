@@ -11,6 +11,7 @@ mod crawl;
 mod glue;
 mod glue_crawler;
 mod lake;
+mod registered;
 mod s3;
 mod scripted;
 mod sql;

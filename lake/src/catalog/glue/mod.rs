@@ -5,6 +5,7 @@
 //! partitions of one table: those are tried again here, for adding what is there already is harmless.
 
 mod model;
+mod own;
 
 use std::time::Duration;
 
@@ -15,7 +16,10 @@ use aws_sdk_glue::config::http::HttpResponse;
 use aws_sdk_glue::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_glue::types::{BatchUpdatePartitionRequestEntry, PartitionError, PartitionValueList};
 
-use super::{Catalog, CatalogError, Database, Partition, PartitionFilter, Table};
+use super::{
+    Catalog, CatalogError, Database, Partition, PartitionFilter, Registered, RegisteredObject, Registration, Snapshot,
+    Table,
+};
 
 /// Glue's limit of `BatchCreatePartition`.
 const CREATE_BATCH_MAX: usize = 100;
@@ -30,6 +34,8 @@ const ATTEMPTS_MAX: u32 = 10;
 #[derive(Debug, Clone)]
 pub struct GlueCatalog {
     client: Client,
+    /// Whether this is AWS Glue for sure, which is not asked for what it doesn't have.
+    is_aws: bool,
 }
 
 impl GlueCatalog {
@@ -38,12 +44,13 @@ impl GlueCatalog {
     pub fn new(config: &SdkConfig) -> GlueCatalog {
         GlueCatalog {
             client: Client::new(config),
+            is_aws: config.endpoint_url().is_none(),
         }
     }
 
     /// A catalog by a client that is there already.
     pub fn from_client(client: Client) -> GlueCatalog {
-        GlueCatalog { client }
+        GlueCatalog { client, is_aws: false }
     }
 
     async fn create_batch(
@@ -436,5 +443,47 @@ impl Catalog for GlueCatalog {
             missing.extend(batch_errors(errors, "EntityNotFoundException")?);
         }
         Ok(missing)
+    }
+
+    async fn keeps_objects(&self) -> bool {
+        // Who doesn't answer is taken for one that doesn't: nothing depends on it but how queries find objects.
+        !self.is_aws && self.ask_kept().await.unwrap_or(false)
+    }
+
+    async fn register_objects(
+        &self,
+        database: &str,
+        table: &str,
+        registration: &Registration,
+    ) -> Result<Registered, CatalogError> {
+        match self.is_aws {
+            true => Ok(Registered::NotKept),
+            false => self.ask_register(database, table, registration).await,
+        }
+    }
+
+    async fn snapshot(
+        &self,
+        database: &str,
+        table: &str,
+        source: Option<&str>,
+    ) -> Result<Option<Snapshot>, CatalogError> {
+        match self.is_aws {
+            true => Ok(None),
+            false => self.ask_snapshot(database, table, source).await,
+        }
+    }
+
+    async fn objects(
+        &self,
+        database: &str,
+        table: &str,
+        snapshot: &Snapshot,
+        partitions: Option<&[Vec<String>]>,
+    ) -> Result<Option<Vec<RegisteredObject>>, CatalogError> {
+        match self.is_aws {
+            true => Ok(None),
+            false => self.ask_objects(database, table, snapshot, partitions).await,
+        }
     }
 }
