@@ -150,17 +150,13 @@ fn told(now: &Transaction, caller: Caller) -> Result<Told, TxnError> {
     }
 }
 
-/// Ends it and raises the epoch; where there is none left, the producer goes on under another id.
+/// Ends it and raises the epoch.
 fn raise(
     now: &Transaction,
     now_ms: i64,
     command: &EndCommand,
 ) -> Result<Outcome<Result<Ended, TxnError>>, NeedsProducerId> {
-    let mut next = now.clone();
-    if now.has_used_up_epochs() {
-        next.next_producer_id = command.new_producer_id.ok_or(NeedsProducerId)?;
-    }
-    raise_epoch(&mut next);
+    let next = raised(now, command.new_producer_id)?;
     let reply = |next: &Transaction| {
         let (producer_id, producer_epoch) = after_completion(next);
         Ok(Ended {
@@ -179,10 +175,21 @@ fn kept(now: &Transaction) -> Transaction {
     }
 }
 
-fn raise_epoch(next: &mut Transaction) {
-    next.client_version = Version::V2.level();
-    next.last_producer_epoch = next.producer_epoch;
-    next.producer_epoch = next.producer_epoch.saturating_add(1);
+/// The same with the next epoch; where there is none left, with another id for the producer to go on under. The epoch above
+/// the last one then is in markers only, and no producer is ever given it: what it began could not be fenced.
+fn raised(now: &Transaction, new_producer_id: Option<i64>) -> Result<Transaction, NeedsProducerId> {
+    let next_producer_id = if now.has_used_up_epochs() {
+        new_producer_id.ok_or(NeedsProducerId)?
+    } else {
+        NO_PRODUCER_ID
+    };
+    Ok(Transaction {
+        next_producer_id,
+        client_version: Version::V2.level(),
+        last_producer_epoch: now.producer_epoch,
+        producer_epoch: now.producer_epoch.saturating_add(1),
+        ..now.clone()
+    })
 }
 
 /// The producer's id and epoch when what is prepared is complete.
@@ -194,13 +201,21 @@ pub(super) fn after_completion(prepared: &Transaction) -> (i64, i16) {
     }
 }
 
-/// Aborts an open transaction and fences its producer, which is told of neither. The epoch above the last one may be used
-/// for that; the next InitProducerId then gives another id.
-pub(super) fn fence<R>(now: &Transaction, now_ms: i64, reply: R) -> Outcome<R> {
-    let mut next = now.clone();
-    next.next_producer_id = NO_PRODUCER_ID;
-    raise_epoch(&mut next);
-    prepare(now, now_ms, false, next, |_| reply)
+/// Aborts an open transaction and fences its producer, which is told of neither.
+///
+/// Apache Kafka 4.1.1 changes no id here, but leaves the epoch above the last one behind, which a retry of the fenced producer
+/// may then be given (KAFKA-20090).
+///
+/// # Errors
+/// [`NeedsProducerId`]: an id must be taken for this, and the command decided again with it.
+pub(super) fn fence<R>(
+    now: &Transaction,
+    now_ms: i64,
+    new_producer_id: Option<i64>,
+    reply: R,
+) -> Result<Outcome<R>, NeedsProducerId> {
+    let next = raised(now, new_producer_id)?;
+    Ok(prepare(now, now_ms, false, next, |_| reply))
 }
 
 fn prepare<R>(

@@ -58,7 +58,7 @@ pub fn init(
     }
     if now.state == State::Ongoing {
         // The producer comes again when what its predecessor began is aborted.
-        return Ok(fence(now, now_ms, Err(TxnError::Concurrent)));
+        return fence(now, now_ms, command.new_producer_id, Err(TxnError::Concurrent));
     }
     let mut next = Transaction {
         timeout_ms: command.timeout_ms,

@@ -45,7 +45,7 @@ pub const NO_PRODUCER_ID: i64 = -1;
 pub const NO_EPOCH: i16 = -1;
 /// The time-out of transactions that never time out.
 const NO_TIMEOUT_MS: i32 = i32::MAX;
-/// The last epoch that a producer is given; the one above it is the coordinator's, so that it can always fence.
+/// The last epoch that a producer is given; the one above it is for markers, so that the logs can always be told to fence.
 const LAST_EPOCH: i16 = i16::MAX - 1;
 
 /// Partition indexes by topic.

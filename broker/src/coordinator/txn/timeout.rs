@@ -1,14 +1,21 @@
 //! What happens to a transactional id by itself.
 
 use super::end::fence;
-use super::{NO_TIMEOUT_MS, Outcome, Record, State, Transaction, TxnConfig};
+use super::{NO_TIMEOUT_MS, NeedsProducerId, Outcome, Record, State, Transaction, TxnConfig};
 
 /// Aborts a transaction that has been open for longer than its producer's `transaction.timeout.ms`, and fences the
 /// producer. The reply says whether.
-pub fn abort_timed_out(state: Option<&Transaction>, now_ms: i64) -> Outcome<bool> {
+///
+/// # Errors
+/// [`NeedsProducerId`]: an id must be taken for this, and the command decided again with it.
+pub fn abort_timed_out(
+    state: Option<&Transaction>,
+    now_ms: i64,
+    new_producer_id: Option<i64>,
+) -> Result<Outcome<bool>, NeedsProducerId> {
     match state {
-        Some(now) if is_timed_out(now, now_ms) => fence(now, now_ms, true),
-        _ => Outcome::reply(false),
+        Some(now) if is_timed_out(now, now_ms) => fence(now, now_ms, new_producer_id, true),
+        _ => Ok(Outcome::reply(false)),
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Inner;
+use super::slot::{Decided, Slot};
 use crate::coordinator::txn;
 
 /// How often the coordinator looks after what happens by itself.
@@ -29,25 +30,41 @@ pub(super) async fn run(inner: Arc<Inner>) {
     loop {
         tokio::select! {
             () = inner.stopped.cancelled() => return,
-            _ = abort.tick() => inner.abort_timed_out(),
+            _ = abort.tick() => inner.abort_timed_out().await,
             _ = forget.tick() => inner.forget_idle(),
         }
     }
 }
 
 impl Inner {
-    fn abort_timed_out(self: &Arc<Self>) {
+    async fn abort_timed_out(self: &Arc<Self>) {
         for slot in self.all() {
-            let decided = self.decide(&slot, |state, _, now_ms| txn::abort_timed_out(state, now_ms));
-            if let Ok(done) = decided
-                && done.reply
-            {
-                tracing::info!(
-                    transactional_id = slot.id().as_str(),
-                    "aborted a transaction that timed out"
-                );
-                let inner = Arc::clone(self);
-                self.parts.handle.spawn(async move { inner.finish(done).await });
+            self.abort_if_timed_out(&slot).await;
+        }
+    }
+
+    /// What cannot be done now is for the next round.
+    async fn abort_if_timed_out(self: &Arc<Self>, slot: &Arc<Slot>) {
+        let mut new_producer_id = None;
+        loop {
+            let decided = self.try_decide(slot, |state, _, now_ms| {
+                txn::abort_timed_out(state, now_ms, new_producer_id)
+            });
+            match decided {
+                Ok(Decided::NeedsProducerId) => match self.new_producer_id().await {
+                    Ok(producer_id) => new_producer_id = Some(producer_id),
+                    Err(_) => return,
+                },
+                Ok(Decided::Done(done)) if done.reply => {
+                    tracing::info!(
+                        transactional_id = slot.id().as_str(),
+                        "aborted a transaction that timed out"
+                    );
+                    let inner = Arc::clone(self);
+                    self.parts.handle.spawn(async move { inner.finish(done).await });
+                    return;
+                }
+                Ok(_) | Err(_) => return,
             }
         }
     }

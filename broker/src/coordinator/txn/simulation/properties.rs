@@ -108,7 +108,8 @@ impl Cast {
             Action::End { producer, commit } => self.end(producer, commit),
             Action::Advance(by_ms) => self.world.now_ms += by_ms,
             Action::TimeOut => {
-                self.world.run(|state, _, now_ms, _| Ok(abort_timed_out(state, now_ms)));
+                self.world
+                    .run(|state, _, now_ms, new_producer_id| abort_timed_out(state, now_ms, new_producer_id));
             }
             Action::Finish => self.world.finish(),
             Action::Crash => self.world.crash(0),
@@ -137,6 +138,7 @@ impl Cast {
                     expected.is_none() || producer.session == self.last_session,
                     "a fenced producer came back"
                 );
+                assert!(producer_epoch < i16::MAX, "an epoch that cannot be fenced");
                 self.last_session += 1;
                 producer.session = self.last_session;
                 producer.open = None;
@@ -210,6 +212,7 @@ impl Cast {
                     producer.session, self.last_session,
                     "a fenced producer ended a transaction"
                 );
+                assert!(ended.producer_epoch < i16::MAX, "an epoch that cannot be fenced");
                 self.told.insert(open.number, commit);
                 producer.open = None;
                 if producer.version == Version::V2 {

@@ -54,6 +54,10 @@ fn reply<R>(told: Told<R>) -> R {
     }
 }
 
+fn time_out(world: &mut World) -> bool {
+    reply(world.run(|state, _, now_ms, new_producer_id| abort_timed_out(state, now_ms, new_producer_id)))
+}
+
 fn live(world: &World) -> &Transaction {
     world.live.as_ref().unwrap()
 }
@@ -176,12 +180,48 @@ fn used_up_epochs_give_another_producer_id() {
         Err(TxnError::InvalidProducerIdMapping),
         "no retry once the next has begun"
     );
-    // By fencing: the epoch above the last one is the coordinator's.
-    let mut world = World::with_epoch(last);
-    assert_eq!(add_one(&mut world, 0, last), Ok(()));
+}
+
+#[test]
+fn a_producer_whose_epochs_are_used_up_is_fenced_by_another_producer_id() {
+    let last = i16::MAX - 1;
+    let fenced = || {
+        let mut world = World::with_epoch(last);
+        assert_eq!(add_one(&mut world, 0, last), Ok(()));
+        world
+    };
+    // By its successor.
+    let mut world = fenced();
     assert_eq!(initialize(&mut world, None), Err(TxnError::Concurrent));
-    assert_eq!(live(&world).producer_epoch, i16::MAX);
-    assert_eq!(initialize(&mut world, None), Ok((1, 0)));
+    assert_eq!(
+        (live(&world).producer_id, live(&world).producer_epoch),
+        (1, 0),
+        "the epoch above the last one is in the markers only"
+    );
+    assert_eq!(initialize(&mut world, None), Ok((1, 1)));
+    let commit = finish(&mut world, Version::V1, (0, last), true);
+    assert_eq!(commit, Err(TxnError::InvalidProducerIdMapping));
+    assert_eq!(
+        initialize(&mut world, Some((0, last))),
+        Err(TxnError::ProducerFenced),
+        "taken over"
+    );
+    // It comes back first, and can be fenced again.
+    let mut world = fenced();
+    assert_eq!(initialize(&mut world, None), Err(TxnError::Concurrent));
+    assert_eq!(initialize(&mut world, Some((0, last))), Ok((1, 0)));
+    assert_eq!(add_one(&mut world, 1, 0), Ok(()));
+    assert_eq!(initialize(&mut world, None), Err(TxnError::Concurrent));
+    assert_eq!(add_one(&mut world, 1, 0), Err(TxnError::ProducerFenced));
+    // By a time-out, after which its own abort is told what it would have been.
+    let mut world = fenced();
+    world.now_ms += 60_001;
+    assert!(time_out(&mut world));
+    assert_eq!(finish(&mut world, Version::V2, (0, last), false), Ok((1, 0)));
+    assert_eq!(add_one(&mut world, 1, 0), Ok(()));
+    world.now_ms += 60_001;
+    assert!(time_out(&mut world));
+    assert_eq!(add_one(&mut world, 1, 0), Err(TxnError::ProducerFenced));
 }
 
 #[test]
@@ -201,7 +241,6 @@ fn time_outs_are_checked_and_kept() {
     assert!(world.live.is_none());
     assert_eq!(initialize(&mut world, None), Ok((0, 0)));
     assert_eq!(add_one(&mut world, 0, 0), Ok(()));
-    let time_out = |world: &mut World| reply(world.run(|state, _, now_ms, _| Ok(abort_timed_out(state, now_ms))));
     world.now_ms += 10_000;
     assert!(!time_out(&mut world));
     world.now_ms += 1;
