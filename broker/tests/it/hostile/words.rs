@@ -189,7 +189,6 @@ impl Words for Prey<'_> {
     }
 
     fn elements(&self, field: &Field, _: &mut ChaCha8Rng) -> Option<usize> {
-        // Within an element of so many the arrays are as they always are.
         let outermost = [
             "Topics",
             "TopicData",

@@ -75,7 +75,7 @@ pub(crate) trait Words {
     fn uuid(&self, _field: &Field, _rng: &mut ChaCha8Rng) -> Option<[u8; 16]> {
         None
     }
-    /// How many elements an array has.
+    /// How many elements an array has. Not asked of arrays within one of which it was told: their sizes would multiply.
     fn elements(&self, _field: &Field, _rng: &mut ChaCha8Rng) -> Option<usize> {
         None
     }
@@ -135,6 +135,7 @@ pub(crate) fn make_of(message: &Message, version: i16, words: &dyn Words, rng: &
         flexible,
         words,
         rng,
+        sized: false,
         made: Made::default(),
     };
     maker.fields(message.fields, false);
@@ -146,6 +147,8 @@ struct Maker<'a> {
     flexible: bool,
     words: &'a dyn Words,
     rng: &'a mut ChaCha8Rng,
+    /// Within an array of which it was told how many elements it has.
+    sized: bool,
     made: Made,
 }
 
@@ -274,12 +277,15 @@ impl Maker<'_> {
                 }
             }
             Type::Array(element) => {
-                let some = self.words.elements(field, self.rng);
-                let count = some.unwrap_or_else(|| self.rng.random_range(usize::from(set)..4));
+                let outer = self.sized;
+                let told = if outer { None } else { self.words.elements(field, self.rng) };
+                self.sized |= told.is_some();
+                let count = told.unwrap_or_else(|| self.rng.random_range(usize::from(set)..4));
                 self.length(Some(count), Of::Elements, compact, Form::Int32);
                 for _ in 0..count {
                     self.value(field, element, false, self.flexible, false);
                 }
+                self.sized = outer;
             }
         }
     }
