@@ -335,8 +335,8 @@ mod tests {
         assert_eq!(ca(&[]), None);
         assert_eq!(ca(&[("security.protocol", "SSL")]), Some("probe".to_owned()));
         assert_eq!(
-            ca(&[("security.protocol", "ssl"), ("ssl.ca.location", "/x")]),
-            Some("/x".to_owned())
+            ca(&[("security.protocol", "ssl"), ("ssl.ca.location", "/dev/null")]),
+            Some("/dev/null".to_owned())
         );
         assert_eq!(ca(&[("security.protocol", "ssl"), ("ssl.ca.pem", "PEM")]), None);
     }

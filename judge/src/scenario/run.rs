@@ -7,6 +7,7 @@
 //! are answered after an action must be the same on both, and so must what they are told. Both brokers take requests from
 //! one connection at a time ([`crate::PROPERTIES`]), so that what was sent before is taken before: see [`Run::fence`].
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -97,6 +98,9 @@ pub(super) struct Run<'a> {
     pub(super) lists: &'a Lists,
     pub(super) tally: &'a mut Tally,
     pub(super) waiting: Vec<Waiting>,
+    /// How often a member has joined without a name. It has another client id each time: names that brokers make up begin
+    /// with it, and so are in the same order on both.
+    unnamed: HashMap<(usize, usize), u32>,
     pub(super) trace: Vec<String>,
     fences: i64,
 }
@@ -120,6 +124,7 @@ impl<'a> Run<'a> {
             lists,
             tally,
             waiting: Vec::new(),
+            unnamed: HashMap::new(),
             trace: Vec::new(),
             fences: 0,
         })
@@ -296,11 +301,14 @@ impl<'a> Run<'a> {
             self.waiting.retain(|one| !waits(one));
         }
         let alone = request.api == "JoinGroup" && self.is_empty(group)?;
+        let joins = self.unnamed.entry((group, member)).or_default();
+        *joins += u32::from(request.api == "JoinGroup" && request.body["MemberId"] == "");
+        let client_id = format!("member-{member}-{joins:03}");
         let mut tickets = Vec::new();
         for side in &mut self.sides {
             let body = side.body(&request)?;
             // The ids that brokers give begin with it.
-            let mut client = Client::connect(&side.address)?.with_client_id(&format!("member-{member}"));
+            let mut client = Client::connect(&side.address)?.with_client_id(&client_id);
             // Answered, the connection is one of those that are polled: what is sent next can't be overtaken.
             client.ask("ApiVersions", 0, &json!({})).map_err(anyhow::Error::from)?;
             let encoded = match client.encode(request.api, request.version, &body) {

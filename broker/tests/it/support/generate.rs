@@ -278,7 +278,11 @@ impl Maker<'_> {
             }
             Type::Array(element) => {
                 let outer = self.sized;
-                let told = if outer { None } else { self.words.elements(field, self.rng) };
+                let told = if outer {
+                    None
+                } else {
+                    self.words.elements(field, self.rng)
+                };
                 self.sized |= told.is_some();
                 let count = told.unwrap_or_else(|| self.rng.random_range(usize::from(set)..4));
                 self.length(Some(count), Of::Elements, compact, Form::Int32);
