@@ -1,7 +1,8 @@
 //! Opening a log: from what the store says, what is in the directory, and what of it can be trusted.
 //!
 //! The files are the truth about records; the store says up to where they have been looked at. From its last checkpoint
-//! on, every batch is read and its CRC checked; the first one that is not whole ends the log, and what follows is cut off.
+//! on, every batch is read and its CRC checked; the first one that is not whole ends its segment, and also the log, unless
+//! the next segment begins right there. What follows is cut off.
 //! When the machine has started anew since the checkpoint was written, only what had been synced by then is trusted.
 //! Segments that the store does not know, or knows with another size, are scanned. With nothing in the store, everything
 //! is made anew from the files.
@@ -243,7 +244,7 @@ impl Opening<'_> {
                 }
                 _ => None,
             };
-            let (segment, torn) = match resumed {
+            let (segment, ends_early) = match resumed {
                 Some(segment) if segment.size_bytes() == place.size_bytes => {
                     let ends_early = ends_before(&segment, next);
                     (segment, ends_early)
@@ -251,7 +252,7 @@ impl Opening<'_> {
                 resumed => self.scan(place, resumed, &mut derived, next)?,
             };
             segments.push(segment);
-            if torn {
+            if ends_early {
                 self.cut_off_found(&found[index + 1..])?;
                 break;
             }
@@ -266,7 +267,8 @@ impl Opening<'_> {
         Ok(reached.then_some((segments, derived)))
     }
 
-    /// Scans everything. Bytes that were never synced end where they are first torn; who salvages keeps what comes after.
+    /// Scans everything. Bytes that were never synced end where a record is first missing; who salvages keeps what comes
+    /// after.
     fn recover_from_files(&self, found: &[Found]) -> Result<(Vec<Segment>, Derived), LogError> {
         self.forget_all()?;
         let mut derived = Derived::default();
@@ -274,9 +276,9 @@ impl Opening<'_> {
         for (index, place) in found.iter().enumerate() {
             let Some(place) = self.sized(*place)? else { continue };
             let next = found.get(index + 1).map(|next| next.base_offset);
-            let (segment, torn) = self.scan(&place, None, &mut derived, next)?;
+            let (segment, ends_early) = self.scan(&place, None, &mut derived, next)?;
             segments.push(segment);
-            if torn && !self.dir.salvages() {
+            if ends_early && !self.dir.salvages() {
                 self.cut_off_found(&found[index + 1..])?;
                 break;
             }
@@ -303,7 +305,8 @@ impl Opening<'_> {
     }
 
     /// Reads a segment from where `resumed` ends, and cuts it after its last whole batch. Also says whether something is
-    /// missing: then it was cut, or it does not reach up to `next`, the base offset of the segment after it.
+    /// missing: then it does not reach up to `next`, the base offset of the segment after it. One that does may have been
+    /// cut as well: what a full disk left of a refused append can come back with a power loss, and is nobody's record.
     fn scan(
         &self,
         place: &Found,
@@ -348,8 +351,8 @@ impl Opening<'_> {
         };
         segment.set_dirty();
         self.forget_ended(scanned_from..segment.next_offset(), &markers, derived)?;
+        let ends_early = ends_before(&segment, next);
         let Some((end, reason)) = reason else {
-            let ends_early = ends_before(&segment, next);
             return Ok((segment, ends_early));
         };
         let cut_bytes = place.size_bytes - end;
@@ -365,7 +368,7 @@ impl Opening<'_> {
         file.set_size(end)
             .and_then(|()| file.sync_data())
             .map_err(log_error("cutting", segment.path()))?;
-        Ok((segment, true))
+        Ok((segment, ends_early))
     }
 }
 

@@ -165,6 +165,51 @@ fn a_full_disk_shows_nothing_partial_and_passes() {
     assert_eq!(all(&log), [(0, "a".to_owned()), (1, "c".to_owned())]);
 }
 
+/// A refused append leaves a write and its cut behind, neither of them durable, and a killed process forgets that they need
+/// a sync. Where a segment was begun behind them, only the write may survive a power loss: a torn tail, but no record less.
+#[tokio::test]
+async fn what_a_full_disk_left_behind_a_rolled_segment_costs_nothing_when_it_comes_back() {
+    let mut came_back = [false; 2];
+    for seed in 0..64 {
+        let world = World::in_memory();
+        let disk = world.memory.clone().unwrap();
+        let log = world.open(&LogConfig::default());
+        append_values(&log, &["a"]);
+        log.close().unwrap();
+        world.store.flush_blocking().unwrap();
+        let log = world.open(&LogConfig::default());
+        let size_bytes = log.size_bytes() as usize;
+        disk.set_free_bytes(Some(30));
+        assert!(matches!(
+            append(&log, &batch(NOW, &["refused"])),
+            Err(AppendError::DiskFull)
+        ));
+        disk.set_free_bytes(None);
+        log.roll(NOW).unwrap();
+        drop(log);
+        world.store.crash(0);
+        let log = world.open(&LogConfig::default());
+        append_values(&log, &["promised"]);
+        log.synced(2).await.unwrap();
+        drop(log);
+        disk.power_loss(seed);
+        world.store.crash(0);
+        // With what the store has, and from the files alone.
+        let from_files = seed % 2 == 1;
+        let store = if from_files {
+            Store::in_memory()
+        } else {
+            world.store.clone()
+        };
+        let left = disk.contents(&world.segment_path(0)).unwrap().len() > size_bytes;
+        came_back[usize::from(from_files)] |= left;
+        let log = World { store, ..world.clone() }.open(&LogConfig::default());
+        let expected = [(0, "a".to_owned()), (1, "promised".to_owned())];
+        assert_eq!(all(&log), expected, "seed {seed}");
+    }
+    assert_eq!(came_back, [true; 2], "some power loss keeps the write and not its cut");
+}
+
 /// What was in a file when its sync failed may stay in memory alone, though later syncs succeed. Behind it nothing can be
 /// promised before it is written anew.
 #[tokio::test]
