@@ -2,7 +2,7 @@
 //!
 //! The files are the truth about records; the store says up to where they have been looked at. From its last checkpoint
 //! on, every batch is read and its CRC checked; the first one that is not whole ends its segment, and also the log, unless
-//! the next segment begins right there. What follows is cut off.
+//! the next segment begins right there, or what is missing lies below the log start offset. What follows is cut off.
 //! When the machine has started anew since the checkpoint was written, only what had been synced by then is trusted.
 //! Segments that the store does not know, or knows with another size, are scanned. With nothing in the store, everything
 //! is made anew from the files.
@@ -62,6 +62,8 @@ struct Opening<'a> {
     key: LogKey,
     index_interval_bytes: i32,
     now_ms: i64,
+    /// As the store has it: what is below was given up.
+    start_offset: i64,
 }
 
 /// A segment file in the directory.
@@ -80,13 +82,16 @@ pub(super) fn open(
     now_ms: i64,
 ) -> Result<Inner, LogError> {
     let name = format!("{topic}-{partition}");
+    let key = LogKey::new(topic_id, partition);
+    let start = dir.tree().get(&key.of(kind::LOG_START_OFFSET))?;
     let opening = Opening {
         dir,
         path: dir.path().join(&name),
         name,
-        key: LogKey::new(topic_id, partition),
+        key,
         index_interval_bytes: config.index_interval_bytes,
         now_ms,
+        start_offset: start.and_then(|value| trailing_i64(&value)).unwrap_or(0),
     };
     let found = opening.directory(topic_id)?;
     opening.log(found, config)
@@ -98,12 +103,9 @@ impl Opening<'_> {
         let checkpoint = tree
             .get(&self.key.of(kind::CHECKPOINT))?
             .and_then(|value| Checkpoint::decode(&value));
-        let start = tree
-            .get(&self.key.of(kind::LOG_START_OFFSET))?
-            .and_then(|value| trailing_i64(&value));
         let is_new = checkpoint.is_none() && found.is_empty();
         let first = found.first().map_or(0, |found| found.base_offset);
-        let log_start_offset = start.unwrap_or(0).max(first);
+        let log_start_offset = self.start_offset.max(first);
 
         let mut restored = match &checkpoint {
             Some(checkpoint) => self.recover_from_checkpoint(&found, checkpoint)?,
@@ -113,6 +115,13 @@ impl Opening<'_> {
             restored = Some(self.recover_from_files(&found)?);
         }
         let (mut segments, mut derived) = restored.unwrap_or_default();
+        let gap = segments
+            .windows(2)
+            .rposition(|pair| pair[0].next_offset() < pair[1].base_offset && pair[1].base_offset <= log_start_offset);
+        // Retention was about to take them, and nobody synced them any more.
+        for segment in segments.drain(..gap.map_or(0, |index| index + 1)) {
+            self.cut_off(&segment)?;
+        }
         if segments.last().is_none_or(|last| last.next_offset() < log_start_offset) {
             // Everything that could be read has been deleted, or lost.
             for segment in segments.drain(..) {
@@ -246,7 +255,7 @@ impl Opening<'_> {
             };
             let (segment, ends_early) = match resumed {
                 Some(segment) if segment.size_bytes() == place.size_bytes => {
-                    let ends_early = ends_before(&segment, next);
+                    let ends_early = self.ends_early(&segment, next);
                     (segment, ends_early)
                 }
                 resumed => self.scan(place, resumed, &mut derived, next)?,
@@ -304,9 +313,14 @@ impl Opening<'_> {
         log_error("opening", segment.path())(source)
     }
 
+    /// Whether a segment does not reach up to `next`, the base offset of the one after it, so that records are missing.
+    fn ends_early(&self, segment: &Segment, next: Option<i64>) -> bool {
+        next.is_some_and(|next| segment.next_offset() < next && next > self.start_offset)
+    }
+
     /// Reads a segment from where `resumed` ends, and cuts it after its last whole batch. Also says whether something is
-    /// missing: then it does not reach up to `next`, the base offset of the segment after it. One that does may have been
-    /// cut as well: what a full disk left of a refused append can come back with a power loss, and is nobody's record.
+    /// missing before `next`, the base offset of the segment after it. One that was cut need not miss anything: what a full
+    /// disk left of a refused append can come back with a power loss, and is nobody's record.
     fn scan(
         &self,
         place: &Found,
@@ -351,7 +365,7 @@ impl Opening<'_> {
         };
         segment.set_dirty();
         self.forget_ended(scanned_from..segment.next_offset(), &markers, derived)?;
-        let ends_early = ends_before(&segment, next);
+        let ends_early = self.ends_early(&segment, next);
         let Some((end, reason)) = reason else {
             return Ok((segment, ends_early));
         };
@@ -387,11 +401,6 @@ impl Derived {
         self.epochs.assign(header.partition_leader_epoch, header.base_offset);
         Ok(())
     }
-}
-
-/// Whether a segment does not reach up to `next`, the base offset of the one after it.
-fn ends_before(segment: &Segment, next: Option<i64>) -> bool {
-    next.is_some_and(|next| segment.next_offset() < next)
 }
 
 /// Why a whole batch does not belong where it is.

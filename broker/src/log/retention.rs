@@ -81,15 +81,22 @@ impl Inner {
             }
         }
         // An append may have rolled meanwhile; the first ones are still the same, as only `maintenance` takes them away.
-        let (gone, start) = {
+        let start = {
+            let view = self.view.read();
+            view.log_start_offset
+                .max(view.segments.get(count).map_or(0, |segment| segment.base_offset))
+        };
+        // First: a segment out of view is no longer synced with the others, and recovery is to know that it need not be
+        // whole. Nor does a crash bring back records that were given up.
+        self.dir
+            .tree()
+            .put(&self.key.of(kind::LOG_START_OFFSET), &start.to_be_bytes())?;
+        self.dir.store().flush_blocking()?;
+        let gone: Vec<_> = {
             let mut view = self.view.write();
-            let gone: Vec<_> = view.segments.drain(..count).collect();
-            let start = view
-                .log_start_offset
-                .max(view.segments.first().map_or(0, |segment| segment.base_offset));
             view.log_start_offset = start;
             view.epochs.truncate_start(start);
-            (gone, start)
+            view.segments.drain(..count).collect()
         };
         maintenance.stale = true;
         if gone
@@ -98,6 +105,7 @@ impl Inner {
         {
             // What the records said of their producers must outlive them.
             self.checkpoint(&mut maintenance, now_ms)?;
+            self.dir.store().flush_blocking()?;
         }
         self.put_away(&gone, start, now_ms.saturating_add(config.file_delete_delay_ms))?;
         tracing::info!(
@@ -129,10 +137,6 @@ impl Inner {
 
     /// Renames the files of segments that are no longer in the view, and forgets what the store has of them.
     fn put_away(&self, gone: &[Arc<Segment>], log_start_offset: i64, due_ms: i64) -> Result<(), LogError> {
-        // First, so that a crash in between does not bring back records that were given up.
-        let start = log_start_offset.to_be_bytes();
-        self.dir.tree().put(&self.key.of(kind::LOG_START_OFFSET), &start)?;
-        self.dir.store().flush_blocking()?;
         for segment in gone {
             segment.retire();
             let doomed = self

@@ -210,6 +210,32 @@ async fn what_a_full_disk_left_behind_a_rolled_segment_costs_nothing_when_it_com
     assert_eq!(came_back, [true; 2], "some power loss keeps the write and not its cut");
 }
 
+/// Retention has given a segment up, and its file stays because it cannot be renamed. It is synced no more, so a power loss
+/// takes what it had; what was synced behind it stays.
+#[tokio::test]
+async fn a_segment_below_the_log_start_need_not_be_whole() {
+    for seed in 0..32 {
+        let world = World::in_memory();
+        let disk = world.memory.clone().unwrap();
+        let log = world.open(&LogConfig::default());
+        for _ in 0..3 {
+            append_values(&log, &["given up"]);
+        }
+        log.delete_records(3).unwrap();
+        disk.fail(Call::Rename, 0, std::io::ErrorKind::Other);
+        assert!(log.retain(NOW).is_err());
+        append_values(&log, &["promised"]);
+        log.synced(4).await.unwrap();
+        drop(log);
+        disk.power_loss(seed);
+        world.store.crash(0);
+        let log = world.open(&LogConfig::default());
+        assert_eq!(all(&log), [(3, "promised".to_owned())], "seed {seed}");
+        log.retain(NOW).unwrap();
+        assert_eq!(log.segments(), [3], "seed {seed}");
+    }
+}
+
 /// What was in a file when its sync failed may stay in memory alone, though later syncs succeed. Behind it nothing can be
 /// promised before it is written anew.
 #[tokio::test]
