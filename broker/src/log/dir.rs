@@ -19,7 +19,10 @@ use super::{
     space::Space,
     sync::Threads,
 };
-use crate::metadata::store::{Store, Tree};
+use crate::metadata::{
+    segments::{LogKey, kind},
+    store::{Store, Tree},
+};
 
 /// Ends the names of directories whose topics were deleted.
 pub(super) const DELETED_DIR: &str = "-delete";
@@ -193,6 +196,15 @@ impl LogDir {
 
     pub(super) fn threads(&self) -> &Threads {
         &self.threads
+    }
+
+    /// Leaves a mark that a sync of the log failed: a later one of the same files says nothing about what was written before.
+    pub(super) fn set_in_doubt(&self, log: &str, key: &LogKey) {
+        let boot_id = self.boot_id().unwrap_or_default();
+        let marked = self.tree.put(&key.of(kind::IN_DOUBT), &boot_id);
+        if let Err(error) = marked.and_then(|()| self.store.flush_blocking()) {
+            tracing::error!(log, %error, "cannot note that the log is in doubt");
+        }
     }
 
     pub(super) fn set_names_dirty(&self) {

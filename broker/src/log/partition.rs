@@ -28,7 +28,7 @@ use super::{
     types::{Appended, Isolation, Offsets, Origin, Read, TimedOffset},
     waiters::Waiters,
 };
-use crate::metadata::segments::{LogKey, LogPosition, kind};
+use crate::metadata::segments::{LogKey, LogPosition};
 
 /// What appends change, one at a time.
 #[derive(Debug)]
@@ -206,11 +206,7 @@ impl Inner {
     /// Takes the log offline, and leaves a mark that what was not synced is in doubt: no later sync says anything about it.
     pub(super) fn sync_failed(&self, path: &std::path::Path, error: &std::io::Error) -> String {
         // Before anyone is told, so that it is there however soon the process ends.
-        let boot_id = self.dir.boot_id().unwrap_or_default();
-        let marked = self.dir.tree().put(&self.key.of(kind::IN_DOUBT), &boot_id);
-        if let Err(error) = marked.and_then(|()| self.dir.store().flush_blocking()) {
-            tracing::error!(log = self.name, %error, "cannot note that the log is in doubt");
-        }
+        self.dir.set_in_doubt(&self.name, &self.key);
         self.go_offline(format!("cannot sync {}: {error}", path.display()))
     }
 

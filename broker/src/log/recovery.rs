@@ -379,9 +379,12 @@ impl Opening<'_> {
             "cut the tail"
         );
         // Durably, or what was cut off might come back behind what is appended next.
-        file.set_size(end)
-            .and_then(|()| file.sync_data())
-            .map_err(log_error("cutting", segment.path()))?;
+        file.set_size(end).map_err(log_error("cutting", segment.path()))?;
+        if let Err(error) = file.sync_data() {
+            // The next look finds the right size, and would trust it.
+            self.dir.set_in_doubt(&self.name, &self.key);
+            return Err(log_error("cutting", segment.path())(error));
+        }
         Ok((segment, ends_early))
     }
 }

@@ -304,3 +304,37 @@ async fn what_recovery_cut_off_does_not_come_back_with_a_power_loss() {
     }
     assert!(kept > 0, "some power loss keeps what was appended");
 }
+
+/// As above, but the sync after the cut fails, and the log is opened again while the machine runs on: the file has the right
+/// size by then, and nothing else tells that its cut may be in memory alone.
+#[tokio::test]
+async fn a_cut_whose_sync_failed_is_in_doubt_and_written_anew() {
+    for seed in 0..32 {
+        let world = World::in_memory();
+        let disk = world.memory.clone().unwrap();
+        let log = world.open(&LogConfig::default());
+        let mut ends = vec![0];
+        for _ in 0..6 {
+            append_values(&log, &["value"]);
+            ends.push(usize::try_from(log.size_bytes()).unwrap());
+        }
+        log.synced(6).await.unwrap();
+        drop(log);
+        disk.rot(&world.segment_path(0), ends[4] - 1);
+        disk.fail(Call::Sync, 0, std::io::ErrorKind::Other);
+        let opened = PartitionLog::open(&world.dir(), TOPIC, Uuid::from_u128(7), 0, Arc::default(), NOW);
+        assert!(opened.is_err());
+        world.store.crash(0);
+        let log = world.open(&LogConfig::default());
+        assert_eq!(log.offsets().log_end_offset, 3);
+        append_values(&log, &["other"]);
+        log.synced(4).await.unwrap();
+        drop(log);
+        disk.power_loss(seed);
+        let values: Vec<String> = all(&world.open(&LogConfig::default()))
+            .into_iter()
+            .map(|(_, value)| value)
+            .collect();
+        assert_eq!(values, ["value", "value", "value", "other"], "seed {seed}");
+    }
+}
