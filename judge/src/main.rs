@@ -162,8 +162,9 @@ fn kafka(port: u16, properties: &[(String, String)]) -> anyhow::Result<ExitCode>
             builder.property(name, value)
         });
     let mut kafka = builder.start()?;
-    println!("bootstrap.servers={}", kafka.bootstrap_servers());
     eprintln!("its files are at {}; Ctrl-C ends it", kafka.dir().display());
+    // Last: who waits for it may go on at once.
+    println!("bootstrap.servers={}", kafka.bootstrap_servers());
     let status = kafka.wait()?;
     Ok(if status.success() {
         ExitCode::SUCCESS
