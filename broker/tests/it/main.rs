@@ -14,7 +14,6 @@ mod groups_next;
 mod groups_wire;
 mod histories;
 mod hostile;
-mod internal_topics;
 mod kills;
 mod model;
 mod one_node;

@@ -22,7 +22,8 @@ use validate::{validate_commit, validate_delete, validate_fetch};
 
 pub use expiry::{expire, forget_topics};
 pub use pending::{
-    OFFSETS_TOPIC, PendingIndex, PendingOffset, PendingOffsets, commit_pending, commit_pending_refused, end_transaction,
+    OFFSETS_PARTITIONS, OFFSETS_TOPIC, PendingIndex, PendingOffset, PendingOffsets, commit_pending,
+    commit_pending_refused, end_transaction, partition_for,
 };
 
 /// What is answered for a partition without a committed offset.

@@ -19,16 +19,6 @@ pub enum Version {
     V2,
 }
 
-impl Version {
-    /// The level of `transaction.version` that is kept of it: whoever does not know version 2 counts as of version 0.
-    pub(super) fn level(self) -> i16 {
-        match self {
-            Version::V1 => 0,
-            Version::V2 => 2,
-        }
-    }
-}
-
 /// EndTxn.
 #[derive(Clone, Copy, Debug)]
 pub struct EndCommand {
@@ -90,7 +80,7 @@ fn end_v1(now: &Transaction, now_ms: i64, command: &EndCommand) -> Outcome<Resul
     }
     match now.state {
         State::PrepareCommit | State::PrepareAbort => refused(TxnError::Concurrent),
-        State::Ongoing => prepare(now, now_ms, command.commit, kept(now), |_| Ok(Ended::UNCHANGED)),
+        State::Ongoing => prepare(now, now_ms, command.commit, now.clone(), |_| Ok(Ended::UNCHANGED)),
         State::CompleteCommit if command.commit => Outcome::reply(Ok(Ended::UNCHANGED)),
         State::CompleteAbort if !command.commit => Outcome::reply(Ok(Ended::UNCHANGED)),
         State::Empty | State::CompleteCommit | State::CompleteAbort => refused(TxnError::InvalidState),
@@ -167,14 +157,6 @@ fn raise(
     Ok(prepare(now, now_ms, command.commit, next, reply))
 }
 
-/// The same, as a client of version 1 ends it.
-fn kept(now: &Transaction) -> Transaction {
-    Transaction {
-        client_version: Version::V1.level(),
-        ..now.clone()
-    }
-}
-
 /// The same with the next epoch; where there is none left, with another id for the producer to go on under. The epoch above
 /// the last one then is in markers only, and no producer is ever given it: what it began could not be fenced.
 fn raised(now: &Transaction, new_producer_id: Option<i64>) -> Result<Transaction, NeedsProducerId> {
@@ -185,7 +167,6 @@ fn raised(now: &Transaction, new_producer_id: Option<i64>) -> Result<Transaction
     };
     Ok(Transaction {
         next_producer_id,
-        client_version: Version::V2.level(),
         last_producer_epoch: now.producer_epoch,
         producer_epoch: now.producer_epoch.saturating_add(1),
         ..now.clone()

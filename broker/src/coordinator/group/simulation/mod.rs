@@ -5,6 +5,5 @@ mod client;
 mod consumers;
 mod mixed;
 mod properties;
-mod published;
 mod scenarios;
 mod world;
