@@ -15,6 +15,10 @@ S3 = {
     "head_object": {"s3:GetObject"},
     "get_object": {"s3:GetObject"},
     "put_object": {"s3:PutObject"},
+    "create_multipart_upload": {"s3:PutObject"},
+    "upload_part": {"s3:PutObject"},
+    "complete_multipart_upload": {"s3:PutObject"},
+    "abort_multipart_upload": {"s3:AbortMultipartUpload"},
     "list_objects_v2": {"s3:ListBucket"},
     "list_buckets": {"s3:ListAllMyBuckets"},
 }

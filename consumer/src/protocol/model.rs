@@ -692,7 +692,7 @@ fn holds(broken: Option<Break>, history: Vec<Action>) -> Result<(), TestCaseErro
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 1_000, max_shrink_iters: 20_000, ..Config::default() })]
+    #![proptest_config(Config { cases: 2_000, max_shrink_iters: 20_000, ..Config::default() })]
     #[test]
     fn the_invariant_holds_after_every_step(history in any_history()) {
         holds(None, history)?;

@@ -267,23 +267,29 @@ async fn what_a_failed_sync_left_in_doubt_is_written_anew_before_more_is_promise
     }
 }
 
+/// A log in memory that was closed after six batches, of which the fourth is torn; and its size after 0 to 6 batches, in bytes.
+async fn six_batches_with_the_fourth_torn() -> (World, MemoryDisk, Vec<usize>) {
+    let world = World::in_memory();
+    let disk = world.memory.clone().unwrap();
+    let log = world.open(&LogConfig::default());
+    let mut ends = vec![0];
+    for _ in 0..6 {
+        append_values(&log, &["value"]);
+        ends.push(usize::try_from(log.size_bytes()).unwrap());
+    }
+    log.synced(6).await.unwrap();
+    drop(log);
+    disk.rot(&world.segment_path(0), ends[4] - 1);
+    (world, disk, ends)
+}
+
 /// Whole batches lie behind the one that is torn. If cutting them off were not durable, a power loss could bring them back
 /// behind a batch of the same size that was appended in the torn one's place.
 #[tokio::test]
 async fn what_recovery_cut_off_does_not_come_back_with_a_power_loss() {
     let mut kept = 0;
     for seed in 0..64 {
-        let world = World::in_memory();
-        let disk = world.memory.clone().unwrap();
-        let log = world.open(&LogConfig::default());
-        let mut ends = vec![0];
-        for _ in 0..6 {
-            append_values(&log, &["value"]);
-            ends.push(usize::try_from(log.size_bytes()).unwrap());
-        }
-        log.synced(6).await.unwrap();
-        drop(log);
-        disk.rot(&world.segment_path(0), ends[4] - 1);
+        let (world, disk, ends) = six_batches_with_the_fourth_torn().await;
         let log = world.open(&LogConfig::default());
         assert_eq!(log.offsets().log_end_offset, 3);
         append_values(&log, &["other"]);
@@ -310,17 +316,7 @@ async fn what_recovery_cut_off_does_not_come_back_with_a_power_loss() {
 #[tokio::test]
 async fn a_cut_whose_sync_failed_is_in_doubt_and_written_anew() {
     for seed in 0..32 {
-        let world = World::in_memory();
-        let disk = world.memory.clone().unwrap();
-        let log = world.open(&LogConfig::default());
-        let mut ends = vec![0];
-        for _ in 0..6 {
-            append_values(&log, &["value"]);
-            ends.push(usize::try_from(log.size_bytes()).unwrap());
-        }
-        log.synced(6).await.unwrap();
-        drop(log);
-        disk.rot(&world.segment_path(0), ends[4] - 1);
+        let (world, disk, _) = six_batches_with_the_fourth_torn().await;
         disk.fail(Call::Sync, 0, std::io::ErrorKind::Other);
         let opened = PartitionLog::open(&world.dir(), TOPIC, Uuid::from_u128(7), 0, Arc::default(), NOW);
         assert!(opened.is_err());
