@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::script::{Invocation, Step};
+
+/// How long a tool is run again for what it is to print.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a tool printed and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +68,16 @@ impl Lane {
         for step in steps {
             match step {
                 Step::Tool(invocation) => {
-                    let outcome = self.invoke(invocation);
+                    let deadline = Instant::now() + PATIENCE;
+                    let mut outcome = self.invoke(invocation);
+                    while invocation
+                        .until
+                        .as_ref()
+                        .is_some_and(|text| !outcome.stdout.contains(text))
+                        && Instant::now() < deadline
+                    {
+                        outcome = self.invoke(invocation);
+                    }
                     outcomes.push(outcome);
                 }
                 Step::Join { name, topic, config } => {

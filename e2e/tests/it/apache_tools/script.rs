@@ -13,6 +13,8 @@
 //! - `* REASON`: the words in its lines come in no order
 //! - `% REASON`: its numbers are measurements
 //! - `! REASON`: what it prints differs between the brokers, and is meant to
+//! - `= TEXT`: the tool below tells of what comes about a moment after its cause, on Apache Kafka or on both: it is run again
+//!   until it prints TEXT, for half a minute at most
 //! - `# TEXT`: for the reader
 //!
 //! Arguments are separated by blanks; `'…'` keeps them. `{bootstrap}` is the broker's address, `{file:NAME}` the path of a
@@ -55,6 +57,8 @@ pub(super) struct Invocation {
     pub tool: &'static Tool,
     pub arguments: Vec<String>,
     pub stdin: String,
+    /// What it is run again for until it prints it.
+    pub until: Option<String>,
     /// What is not compared in what it prints.
     pub loose: Loose,
     /// Why the brokers' answers differ.
@@ -132,7 +136,7 @@ static TOOLS: &[Tool] = &[
 /// The steps of a file, by the file's name and text.
 pub(super) fn parse(file: &str, text: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    let (mut loose, mut differs) = (Loose::default(), None);
+    let (mut until, mut loose, mut differs) = (None, Loose::default(), None);
     for (at, line) in text.lines().enumerate() {
         let place = format!("{file}:{}", at + 1);
         let line = line.trim();
@@ -149,6 +153,7 @@ pub(super) fn parse(file: &str, text: &str) -> Vec<Step> {
             continue;
         }
         match line.split_once(' ') {
+            Some(("=", text)) => until = Some(text.to_owned()),
             Some(("~", _reason)) => loose.lines = true,
             Some(("*", _reason)) => loose.words = true,
             Some(("%", _reason)) => loose.numbers = true,
@@ -157,11 +162,12 @@ pub(super) fn parse(file: &str, text: &str) -> Vec<Step> {
                 let mut step = step(&place, line);
                 match &mut step {
                     Step::Tool(invocation) => {
+                        invocation.until = until.take();
                         invocation.loose = std::mem::take(&mut loose);
                         invocation.differs = differs.take();
                     }
                     _ => assert!(
-                        loose == Loose::default() && differs.is_none(),
+                        until.is_none() && loose == Loose::default() && differs.is_none(),
                         "{place}: a mark is for the tool below it"
                     ),
                 }
@@ -212,6 +218,7 @@ fn step(place: &str, line: &str) -> Step {
                 .unwrap_or_else(|| panic!("{place}: no tool {name}")),
             arguments: words.collect(),
             stdin: String::new(),
+            until: None,
             loose: Loose::default(),
             differs: None,
         }),
@@ -241,15 +248,16 @@ fn words(line: &str) -> Vec<String> {
 fn a_file_of_cases_is_read_as_its_head_says() {
     let steps = parse(
         "x",
-        "# c\nfile f\n< a b\n~ no order\n! meant\ntopics --x 'a b' ''\n< in\njoin m t a=1\nleave m\nsave s\n",
+        "# c\nfile f\n< a b\n~ no order\n! meant\n= in it\ntopics --x 'a b' ''\n< in\njoin m t a=1\nleave m\nsave s\n",
     );
     let Step::Tool(invocation) = &steps[1] else {
         panic!("{steps:?}")
     };
     assert_eq!(invocation.arguments, ["--x", "a b", ""]);
-    assert_eq!((invocation.stdin.as_str(), invocation.place.as_str()), ("in\n", "x:6"));
+    assert_eq!((invocation.stdin.as_str(), invocation.place.as_str()), ("in\n", "x:7"));
     assert!(invocation.loose.lines && !invocation.loose.words);
     assert_eq!(invocation.differs.as_deref(), Some("meant"));
+    assert_eq!(invocation.until.as_deref(), Some("in it"));
     assert_eq!(
         steps[0],
         Step::File {
