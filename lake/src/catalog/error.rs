@@ -34,7 +34,10 @@ pub enum CatalogError {
     /// Glue's `InvalidInputException`.
     #[error("not a valid request to the catalog: {0}")]
     Invalid(String),
-    /// Somebody answered who does not know the catalog's requests, or not this caller: asking again changes nothing.
+    /// It knows the request, and not this caller: with these credentials asking again changes nothing.
+    #[error("the catalog refuses these credentials: {0}")]
+    Refused(String),
+    /// Somebody answered who does not know the catalog's requests: there is none.
     #[error("the catalog is not served there: {0}")]
     NotServed(String),
     /// The store or the network failed: nothing is said about whether the change took place.

@@ -65,11 +65,13 @@ impl From<CatalogError> for GlueError {
             }
             CatalogError::Concurrent { .. } => Self::new("ConcurrentModificationException", error.to_string()),
             CatalogError::Invalid(message) => Self::invalid(message),
-            CatalogError::NotServed(message) | CatalogError::Unavailable(message) => Self {
-                code: "InternalServiceException",
-                message,
-                status: 500,
-            },
+            CatalogError::Refused(message) | CatalogError::NotServed(message) | CatalogError::Unavailable(message) => {
+                Self {
+                    code: "InternalServiceException",
+                    message,
+                    status: 500,
+                }
+            }
         }
     }
 }

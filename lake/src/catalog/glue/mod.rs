@@ -27,6 +27,20 @@ const CREATE_BATCH_MAX: usize = 100;
 const UPDATE_BATCH_MAX: usize = 100;
 /// Glue's limit of `BatchDeletePartition`.
 const DELETE_BATCH_MAX: usize = 25;
+/// What Glue and the embedded server answer to who is not known, or may not do this; some with another status than 403.
+const REFUSALS: [&str; 11] = [
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "NotAuthorized",
+    "OptInRequired",
+    "UnrecognizedClientException",
+];
 /// How often adding partitions is tried while others change the same table.
 const ATTEMPTS_MAX: u32 = 10;
 
@@ -93,12 +107,15 @@ where
     let message = error.message().unwrap_or_default().to_owned();
     let status = error.raw_response().map(|response| response.status().as_u16());
     match (code.as_str(), status) {
-        // No exception of Glue's, such as S3 servers without a catalog answer; or one that no repetition mends. Glue's
-        // throttling has a code.
-        ("", Some(400..=499 | 501)) | ("UnknownOperationException", _) | (_, Some(403)) => {
+        (known, _) if REFUSALS.contains(&known) => CatalogError::Refused(told(&error, &code, &message)),
+        // Whoever stands in between asks for patience. Glue's throttling has a code.
+        ("", Some(408 | 425 | 429)) => CatalogError::Unavailable(told(&error, &code, &message)),
+        // No exception of Glue's, such as S3 servers without a catalog answer, some of them with 403.
+        ("", Some(400..=499 | 501)) | ("UnknownOperationException", _) => {
             CatalogError::NotServed(told(&error, &code, &message))
         }
         ("", _) => CatalogError::Unavailable(told(&error, &code, &message)),
+        (_, Some(401 | 403)) => CatalogError::Refused(told(&error, &code, &message)),
         _ => by_code(&code, &message, what, name),
     }
 }
