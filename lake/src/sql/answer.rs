@@ -41,7 +41,7 @@ pub struct Answer {
 pub enum Cost {
     /// Of the engine in this process.
     Local {
-        /// Objects that were left when partitions had been pruned.
+        /// Objects that were left by partitions and by what is known of the objects' columns.
         objects: u64,
         /// Bytes that were decoded.
         bytes: u64,

@@ -54,7 +54,7 @@ pub struct QueryOutput {
     pub rows: usize,
     /// From the query's text to its last row.
     pub elapsed: Duration,
-    /// Objects that were left when partitions had been pruned.
+    /// Objects that were left by partitions and by what is known of the objects' columns.
     pub files: u64,
     /// Bytes that were decoded.
     pub bytes: u64,

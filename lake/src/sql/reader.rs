@@ -26,7 +26,7 @@ pub(super) const SMALL_OBJECT_BYTES: u64 = 512 << 10;
 /// What one query read.
 #[derive(Debug, Default)]
 pub(super) struct ScanCounters {
-    /// Objects that were left after partitions were pruned.
+    /// Objects that were left by partitions and by what is known of the objects' columns.
     pub(super) files: AtomicU64,
     /// Bytes that were decoded.
     pub(super) bytes: AtomicU64,

@@ -90,6 +90,30 @@ fn column_statistics(range: &ColumnRange, table_type: &DataType) -> ColumnStatis
     as_table_column(Some(&own), &file_type, table_type)
 }
 
+/// A file with what is known of it. DataFusion adds what the values of its partition say about its columns, as if none of them
+/// were ever null: in a null partition every row's is.
+pub(super) fn with_statistics(file: PartitionedFile, known: Arc<Statistics>) -> PartitionedFile {
+    let mut file = file.with_statistics(known);
+    if !file.partition_values.iter().any(ScalarValue::is_null) {
+        return file;
+    }
+    if let Some(statistics) = file.statistics.take() {
+        let mut statistics = Arc::unwrap_or_clone(statistics);
+        let rows = statistics.num_rows;
+        let of_partition = statistics.column_statistics.iter_mut().rev();
+        for (column, value) in of_partition.zip(file.partition_values.iter().rev()) {
+            if value.is_null() {
+                *column = ColumnStatistics {
+                    null_count: rows,
+                    ..ColumnStatistics::new_unknown()
+                };
+            }
+        }
+        file.statistics = Some(Arc::new(statistics));
+    }
+    file
+}
+
 /// Leaves out files of which no row can pass the filters, by their statistics.
 pub(super) fn prune(
     state: &dyn Session,

@@ -2,7 +2,7 @@
 //! footers of those of which not enough is known, and only then rows.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{FieldRef, SchemaRef};
 use async_trait::async_trait;
@@ -52,6 +52,8 @@ pub(super) struct LakeTable {
     context: QueryContext,
     /// What objects it had when the query first looked; none where the catalog doesn't keep them.
     snapshot: tokio::sync::OnceCell<Option<Snapshot>>,
+    /// Whether the query's first look at its objects was at the registered ones.
+    is_registered: OnceLock<bool>,
 }
 
 fn external(error: impl std::fmt::Display) -> DataFusionError {
@@ -100,6 +102,7 @@ impl LakeTable {
             keys,
             context,
             snapshot: tokio::sync::OnceCell::new(),
+            is_registered: OnceLock::new(),
         })
     }
 
@@ -146,12 +149,21 @@ impl LakeTable {
     async fn objects(&self, objects: &Objects, state: &dyn Session, filters: &[Expr]) -> Result<Vec<Found>> {
         let snapshot = self.snapshot().await?;
         let (wanted, nearly_all) = self.wanted_partitions(state, filters).await?;
-        if let Some(snapshot) = snapshot
-            && let Some(found) = self.registered(&snapshot, &wanted, nearly_all).await?
-        {
-            return registered::ask_uncounted(objects, found).await;
+        let found = match snapshot {
+            Some(snapshot) => self.registered(&snapshot, &wanted, nearly_all).await?,
+            None => None,
+        };
+        // A listing may have what the registered objects don't: a query that names the table twice goes by one of them.
+        if *self.is_registered.get_or_init(|| found.is_some()) != found.is_some() {
+            let name = self.table.qualified_name();
+            return Err(external(format!(
+                "{name} was changed while the query was planned: its objects are listed from now on; ask once more"
+            )));
         }
-        self.listed(objects, wanted, nearly_all).await
+        match found {
+            Some(found) => registered::ask_uncounted(objects, found).await,
+            None => self.listed(objects, wanted, nearly_all).await,
+        }
     }
 
     /// From the catalog, unless it keeps them no longer.
@@ -231,7 +243,7 @@ impl LakeTable {
             let mut file = PartitionedFile::new_from_meta(found.meta).with_partition_values(found.values);
             let known = known.or_else(|| footers.next().map(|footer| footer.statistics(schema)));
             if let Some(known) = known {
-                file = file.with_statistics(known);
+                file = registered::with_statistics(file, known);
             }
             files.push(file);
         }
@@ -345,4 +357,57 @@ pub(super) fn described(table: &Table) -> Vec<(String, String, bool)> {
             .collect()
     };
     [of(table.columns(), false), of(&table.partition_keys, true)].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Column, LocalCatalog, Registration, list_from_now_on};
+    use datafusion::prelude::SessionContext;
+
+    #[tokio::test]
+    async fn a_query_that_names_a_table_twice_finds_its_objects_in_one_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = Arc::new(LocalCatalog::open(dir.path()).unwrap());
+        let columns = vec![Column::new("seq", "bigint")];
+        let keys = vec![Column::new("dt", "string")];
+        let table = TableFormat::Parquet.table("default", "t", "s3://bucket/t", columns, keys);
+        let table = table.with_registered_objects();
+        catalog.create_table(&table).await.unwrap();
+        let day = vec!["2012-01-01".to_owned()];
+        let partition = Partition::of_table(&table, day.clone(), "s3://bucket/t/dt=2012-01-01/");
+        catalog.create_partitions("default", "t", &[partition]).await.unwrap();
+        let object = RegisteredObject {
+            partition: day,
+            key: "t/dt=2012-01-01/a.parquet".to_owned(),
+            bytes: 100,
+            rows: Some(1),
+            ..RegisteredObject::default()
+        };
+        let registration = Registration {
+            source: "t/0".to_owned(),
+            start: 0,
+            end: 1,
+            objects: vec![object],
+        };
+        catalog.register_objects("default", "t", &registration).await.unwrap();
+        let context = QueryContext {
+            catalog: catalog.clone(),
+            // Nobody is there: what was registered needs no request.
+            connection: Arc::new(S3Connection::new("http://127.0.0.1:1", "key", "secret")),
+            cache: Arc::new(ObjectCache::new()),
+            counters: Arc::new(ScanCounters::default()),
+        };
+        let read = catalog.table("default", "t").await.unwrap().unwrap();
+        let once = LakeTable::new(read, context).unwrap();
+        let state = SessionContext::new().state();
+        once.scan(&state, None, &[], None).await.unwrap();
+        once.scan(&state, None, &[], None).await.unwrap();
+        list_from_now_on(catalog.as_ref(), "default", "t").await.unwrap();
+        let changed = once.scan(&state, None, &[], None).await.unwrap_err().to_string();
+        assert!(
+            changed.contains("default.t was changed while the query was planned"),
+            "{changed}"
+        );
+    }
 }
