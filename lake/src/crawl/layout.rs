@@ -28,10 +28,7 @@ pub(super) struct File {
 /// Sorts objects into tables; the second is how many are none of any table.
 pub(super) fn group(lake: &S3Url, objects: Vec<Object>) -> (Vec<Folder>, u64) {
     let total = objects.len() as u64;
-    let inside = match lake.prefix.as_str() {
-        "" => 0,
-        prefix => prefix.len() + 1,
-    };
+    let inside = inside(&lake.prefix);
     let objects: Vec<Object> = objects.into_iter().filter(|object| is_data(object, inside)).collect();
     let ignored = total - objects.len() as u64;
     let is_table_itself = objects.iter().any(|object| match object.key[inside..].split_once('/') {
@@ -54,6 +51,11 @@ pub(super) fn group(lake: &S3Url, objects: Vec<Object>) -> (Vec<Folder>, u64) {
     (folders.into_values().collect(), ignored)
 }
 
+/// Where the keys below a prefix differ: behind the slash that follows it.
+fn inside(prefix: &str) -> usize {
+    if prefix.is_empty() { 0 } else { prefix.len() + 1 }
+}
+
 /// Whether an object holds rows, by its key from `inside` on.
 fn is_data(object: &Object, inside: usize) -> bool {
     let relative = object.key.get(inside..).unwrap_or_default();
@@ -67,10 +69,7 @@ fn is_data(object: &Object, inside: usize) -> bool {
 
 /// Those of the objects that are a table's.
 pub(super) fn files_of(table: &S3Url, objects: Vec<Object>) -> Vec<File> {
-    let inside = match table.prefix.as_str() {
-        "" => 0,
-        prefix => prefix.len() + 1,
-    };
+    let inside = inside(&table.prefix);
     let data = objects.into_iter().filter(|object| is_data(object, inside));
     data.map(|object| file(object, &table.prefix)).collect()
 }
@@ -95,11 +94,7 @@ pub(super) fn table_name(folder: &str) -> String {
 }
 
 fn file(object: Object, table_prefix: &str) -> File {
-    let inside = if table_prefix.is_empty() {
-        0
-    } else {
-        table_prefix.len() + 1
-    };
+    let inside = inside(table_prefix);
     let mut partition = Vec::new();
     let mut folder_end = table_prefix.len();
     let mut at = inside;

@@ -11,7 +11,9 @@
 //!   as a conflict and left alone. So are Parquet objects whose types Athena will not read as the table's
 //!   wider ones; SQL here casts them.
 //! - A partition without objects is taken out of the catalog only if it lies under the crawled prefix, and has none when it
-//!   is looked at once more after the catalog was read: not if a sink registers it while the crawl is under way.
+//!   is looked at once more after the catalog was read. It is looked at again when it is out, and put back if it has some by
+//!   then: a sink that puts the first object of a day while the crawl is under way finds the partition registered.
+//! - A table whose objects the catalog keeps is listed by queries from now on where one of them is gone.
 //! - Objects are read once: a partition (or a table without any) keeps a digest of its objects' keys and
 //!   ETags in its parameters, and is not read again while that stays the same.
 //! - Path parts that start with `_` or `.` are not looked at.
@@ -29,6 +31,7 @@ mod objects;
 mod options;
 mod report;
 mod table;
+mod vanished;
 
 use aws_sdk_s3::Client;
 use futures::stream::{self, StreamExt, TryStreamExt};

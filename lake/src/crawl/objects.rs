@@ -46,6 +46,21 @@ pub(super) async fn list(client: &Client, lake: &S3Url) -> anyhow::Result<Vec<Ob
     Ok(objects)
 }
 
+/// Whether an object is there.
+pub(super) async fn is_there(client: &Client, bucket: &str, key: &str) -> anyhow::Result<bool> {
+    match client.head_object().bucket(bucket).key(key).send().await {
+        Ok(_) => Ok(true),
+        Err(error)
+            if error
+                .raw_response()
+                .is_some_and(|answer| answer.status().as_u16() == 404) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error).with_context(|| format!("looking for s3://{bucket}/{key}")),
+    }
+}
+
 /// Bytes `from..to` of an object.
 pub(super) async fn range(client: &Client, bucket: &str, key: &str, from: u64, to: u64) -> anyhow::Result<Bytes> {
     let answer = client

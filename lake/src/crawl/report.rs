@@ -40,7 +40,7 @@ pub struct TableReport {
     pub objects_read: u64,
     /// Whether the table is new.
     pub created: bool,
-    /// Columns that were added or widened.
+    /// Columns that were added or widened; and that the catalog no longer goes by registered objects.
     pub changes: Vec<String>,
     /// Types that have nothing in common with the table's, each with the first object that has it; and Parquet objects that
     /// are too narrow for Athena by now.

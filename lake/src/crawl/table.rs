@@ -13,7 +13,10 @@ use super::narrower::refused_by_athena;
 use super::objects;
 use super::options::CrawlSettings;
 use super::report::TableReport;
-use crate::catalog::{Catalog, CatalogError, Column, Partition, SchemaChange, Table, TableFormat, ensure_table, widen};
+use super::vanished::vanished;
+use crate::catalog::{
+    Catalog, CatalogError, Column, Partition, SchemaChange, Table, TableFormat, ensure_table, list_from_now_on, widen,
+};
 
 /// How many objects of a table are read at a time.
 const CONCURRENT_OBJECTS: usize = 16;
@@ -46,6 +49,14 @@ pub(super) async fn crawl(
         bytes: folder.files.iter().map(|file| file.object.bytes).sum(),
         ..TableReport::default()
     };
+    let vanished = vanished(client, catalog, existing.as_ref(), &folder).await?;
+    if let Some(key) = &vanished {
+        let said = format!("{key} was registered and is gone: queries list the table's objects from now on");
+        report.changes.push(said);
+    }
+    if vanished.is_some() && !settings.dry_run {
+        list_from_now_on(catalog, &settings.database, &folder.name).await?;
+    }
     let keys = partition_keys(existing.as_ref(), &folder.files);
     let (files, misplaced): (Vec<File>, Vec<File>) = folder
         .files
@@ -109,10 +120,8 @@ pub(super) async fn crawl(
     if !partitions.is_empty() {
         catalog.create_partitions(database, name, &partitions).await?;
     }
-    if !report.partitions_removed.is_empty() {
-        let removed = &report.partitions_removed;
-        catalog.delete_partitions(database, name, removed).await?;
-    }
+    let gone = &report.partitions_removed;
+    report.partitions_removed = remove(client, catalog, &ensured.table, &folder.location, &known, gone).await?;
     let gone = &report.partitions_removed;
     known.remember(catalog, &ensured.table, &unread, gone).await?;
     Ok(report)
@@ -252,7 +261,32 @@ fn compare_objects(
     report.conflicts.extend(refused_by_athena(columns, objects, before));
 }
 
-/// Those of the partitions that have no object on a second look: one that a sink has registered since the folder was listed
+/// Takes partitions out of the catalog and gives those that stay out: a sink that has put an object since the last look has found
+/// the partition registered.
+async fn remove(
+    client: &Client,
+    catalog: &dyn Catalog,
+    table: &Table,
+    location: &S3Url,
+    known: &Known,
+    gone: &[Values],
+) -> anyhow::Result<Vec<Values>> {
+    if gone.is_empty() {
+        return Ok(Vec::new());
+    }
+    catalog.delete_partitions(&table.database, &table.name, gone).await?;
+    let keys: Vec<String> = table.partition_keys.iter().map(|key| key.name.clone()).collect();
+    let still = still_without_objects(client, location, &keys, known, gone).await?;
+    let back = |values: &Values| gone.contains(values) && !still.contains(values);
+    let back = known.registered.iter().filter(|partition| back(&partition.values));
+    let back: Vec<Partition> = back.cloned().collect();
+    if !back.is_empty() {
+        catalog.create_partitions(&table.database, &table.name, &back).await?;
+    }
+    Ok(still)
+}
+
+/// Those of the partitions that have no object on another look: one that a sink has registered since the folder was listed
 /// had its objects before.
 async fn still_without_objects(
     client: &Client,

@@ -15,6 +15,7 @@ use tickertape_lake::catalog::{
 };
 use tickertape_lake::crawl::{CrawlReport, CrawlSettings, TableReport, crawl};
 use tickertape_lake::sql::{Engine, OutputFormat, S3Connection};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::catalog::glue;
@@ -327,6 +328,112 @@ async fn a_partition_that_a_sink_registers_during_the_crawl_stays() {
         (1, &[vec!["2".to_owned()]][..])
     );
     assert_eq!(lake.sql("select sum(price) from ticks").await, "4.0");
+}
+
+/// A catalog that stands in the crawl's way: where it asks for an operation, something else is done first.
+async fn crawl_with<F: Future<Output = ()>>(lake: &Lake, operation: &str, first: impl Fn() -> F) -> CrawlReport {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = S3Options::at(format!("http://{}", listener.local_addr().unwrap()));
+    let late = GlueCatalog::new(&options.sdk_config().await.unwrap());
+    let (asks, mut asked) = tokio::sync::mpsc::channel::<tokio::sync::oneshot::Sender<()>>(1);
+    let server = lake.fixture.handle.endpoint_url();
+    let server = server.trim_start_matches("http://").to_owned();
+    let target = format!("awsglue.{}", operation.to_lowercase());
+    let pass = async {
+        loop {
+            let (crawler, _) = listener.accept().await.unwrap();
+            let server = TcpStream::connect(&server).await.unwrap();
+            let (mut from_crawler, mut to_crawler) = crawler.into_split();
+            let (mut from_server, mut to_server) = server.into_split();
+            let (asks, target) = (asks.clone(), target.clone());
+            tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_crawler).await });
+            tokio::spawn(async move {
+                let mut piece = vec![0; 64 << 10];
+                while let Ok(read @ 1..) = from_crawler.read(&mut piece).await {
+                    // A request's head comes in one piece.
+                    if String::from_utf8_lossy(&piece[..read]).to_lowercase().contains(&target) {
+                        let (done, is_done) = tokio::sync::oneshot::channel();
+                        asks.send(done).await.unwrap();
+                        is_done.await.unwrap();
+                    }
+                    to_server.write_all(&piece[..read]).await.unwrap();
+                }
+            });
+        }
+    };
+    let meanwhile = async {
+        let mut times = 0;
+        while let Some(done) = asked.recv().await {
+            first().await;
+            times += 1;
+            done.send(()).unwrap();
+        }
+        times
+    };
+    let prefix: S3Url = format!("s3://{BUCKET}/lake").parse().unwrap();
+    let settings = CrawlSettings::default();
+    tokio::select! {
+        report = crawl(&lake.fixture.client, &late, &prefix, &settings) => report.unwrap(),
+        () = pass => unreachable!(),
+        times = meanwhile => unreachable!("{times}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_a_sink_fills_while_it_is_taken_out_comes_back() {
+    let lake = Lake::start().await;
+    lake.put("lake/ticks/dt=1/a.parquet", prices(&[1.0])).await;
+    lake.put("lake/ticks/dt=2/a.parquet", prices(&[2.0])).await;
+    lake.put("lake/ticks/dt=3/a.parquet", prices(&[3.0])).await;
+    lake.crawl("lake", false).await;
+    lake.delete("lake/ticks/dt=2/a.parquet").await;
+    lake.delete("lake/ticks/dt=3/a.parquet").await;
+    // The crawl has looked twice when it asks for this. The sink finds its partition registered.
+    let sink = || async {
+        lake.put("lake/ticks/dt=2/late.parquet", prices(&[20.0])).await;
+        let table = lake.catalog.table("default", "ticks").await.unwrap().unwrap();
+        let place = (vec!["2".to_owned()], format!("s3://{BUCKET}/lake/ticks/dt=2"));
+        let added = register_partitions(lake.catalog.as_ref(), &table, &[place]).await;
+        assert_eq!(added.unwrap(), Vec::<Vec<String>>::new());
+    };
+    let report = crawl_with(&lake, "BatchDeletePartition", sink).await;
+    assert_eq!(table(&report, "ticks").partitions_removed, [["3"]]);
+    assert_eq!(lake.sql("select sum(price) from ticks").await, "21.0");
+    let again = lake.crawl("lake", false).await;
+    assert_eq!(table(&again, "ticks").partitions_removed, Vec::<Vec<String>>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_partition_that_is_null_are_found() {
+    let lake = Lake::start().await;
+    let of = |seq: &[i64]| {
+        let seq: ArrayRef = Arc::new(Int64Array::from(seq.to_vec()));
+        parquet(&RecordBatch::try_from_iter([("seq", seq)]).unwrap())
+    };
+    lake.put("lake/t/dt=__HIVE_DEFAULT_PARTITION__/a.parquet", of(&[1, 2, 3]))
+        .await;
+    lake.put("lake/t/dt=2012-01-01/a.parquet", of(&[10, 17])).await;
+    lake.put("lake/t/dt=2012-01-02/a.parquet", of(&[20])).await;
+    lake.crawl("lake", false).await;
+    for (sql, expected) in [
+        ("select sum(seq) from t where dt is null", "6"),
+        ("select count(*) from t where dt is null", "3"),
+        ("select sum(seq) from t where dt is null or seq = 17", "23"),
+        ("select sum(seq) from t where dt is not null", "47"),
+        ("select sum(seq) from t where dt = '2012-01-01' or dt is null", "33"),
+        ("select count(*), count(dt) from t", "6,3"),
+        ("select count(dt) from t where seq < 5", "0"),
+        ("select min(dt), max(dt) from t", "2012-01-01,2012-01-02"),
+        ("select sum(seq) from t where coalesce(dt, 'none') = 'none'", "6"),
+        ("select sum(seq) from t where dt > '2012-01-01'", "20"),
+        ("select sum(seq) from t where dt <> '2012-01-01' and seq > 0", "20"),
+        (
+            "select dt is null, count(*) from t group by 1 order by 1",
+            "false,3|true,3",
+        ),
+    ] {
+        assert_eq!(lake.sql(sql).await, expected, "{sql}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
