@@ -40,6 +40,6 @@ pub use decode::OnNewType;
 pub use footer::{ColumnRange, RangeKind};
 pub use names::{Compression, Format};
 pub use options::{Break, ConsumeOptions, OnLost};
-pub use registrar::{Committed, CommittedPartition, ObjectInfo, Registrar};
+pub use registrar::{Committed, CommittedPartition, ObjectInfo, Refusal, Registrar};
 pub use run::run;
 pub use stats::{Histogram, Stats, Summary, TableSummary};

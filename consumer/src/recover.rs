@@ -165,9 +165,7 @@ impl Recovery {
                     Heard::Done
                 }
                 TakeUp::Settled(place) => {
-                    if let Some(claim) = claim {
-                        self.runtime.block_on(self.writer.catch_up(source, claim))?;
-                    }
+                    self.runtime.block_on(self.writer.catch_up(source, claim))?;
                     return Ok(place.clone());
                 }
                 TakeUp::MadeAnew { end, found } => return Err(made_anew(source, *end, found)),

@@ -8,10 +8,17 @@ use tickertape_client::s3::S3Url;
 
 use crate::footer::ColumnRange;
 use crate::names::{Compression, Format};
+use crate::store::Attempt;
+
+/// What a catalog refuses, and would again, as the error of a [`Registrar`]: the sink ends instead of waiting for it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(pub String);
 
 /// A catalog, as far as the sink needs one.
 ///
-/// Both calls may be repeated: after a crash the last batch of each partition is registered again.
+/// All calls may be repeated: after a crash the last batch of each partition is registered again. An error is taken for one that
+/// passes, unless it is a [`Refusal`].
 #[async_trait]
 pub trait Registrar: Send + Sync {
     /// What the catalog knows of a table's columns; `None` if there is no such table.
@@ -35,6 +42,24 @@ pub trait Registrar: Send + Sync {
     async fn registered_end(&self, table: &str, source: &str) -> anyhow::Result<Option<i64>> {
         let _ = (table, source);
         Ok(None)
+    }
+
+    /// The catalog has objects of a source that the ledger doesn't have, so that nothing it has of the table can be relied on:
+    /// queries have to list its objects from now on.
+    ///
+    /// # Errors
+    /// Whatever keeps it from doing so. The sink tries again until `--timeout`.
+    async fn list_from_now_on(&self, table: &str) -> anyhow::Result<()> {
+        let _ = table;
+        Ok(())
+    }
+}
+
+/// How an attempt at the catalog failed.
+pub(crate) fn failed(error: anyhow::Error) -> Attempt {
+    match error.downcast_ref::<Refusal>() {
+        Some(_) => Attempt::Never(format!("{error:#}")),
+        None => Attempt::Again(format!("{error:#}")),
     }
 }
 

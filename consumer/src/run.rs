@@ -22,11 +22,11 @@ use crate::{
     names::{Format, Source},
     options::ConsumeOptions,
     recover::Recovery,
-    registrar::Registrar,
+    registrar::{Registrar, failed},
     schema::TableSchema,
     sink::Sink,
     stats::{Stats, Summary},
-    store::{Attempt, Store, StoreError},
+    store::{Store, StoreError},
     writer::{Table, Writer},
 };
 
@@ -135,12 +135,7 @@ async fn prepare(
         });
         if let (0, Some(catalog)) = (agreed.version, catalog) {
             let table = &encoding.table;
-            let ask = || async {
-                catalog
-                    .table_schema(table)
-                    .await
-                    .map_err(|error| Attempt::Again(format!("{error:#}")))
-            };
+            let ask = || async { catalog.table_schema(table).await.map_err(failed) };
             if let Some(known) = store.patiently(&format!("look up the table {table}"), ask).await? {
                 agreed.columns = TableSchema::from_arrow(&known);
             }

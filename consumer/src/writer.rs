@@ -20,10 +20,10 @@ use crate::{
     names::{Format, Range, Source, ledger_prefix},
     options::Break,
     protocol::{Answer, Next, Writing},
-    registrar::{Committed, CommittedPartition, ObjectInfo, Registrar},
+    registrar::{Committed, CommittedPartition, ObjectInfo, Registrar, failed},
     schema::TableSchema,
     stats::{Stats, Summary, TableSummary},
-    store::{Attempt, Put, Store, StoreError},
+    store::{Put, Store, StoreError},
 };
 
 /// How many objects of one batch are uploaded at once.
@@ -285,24 +285,35 @@ impl Writer {
         self.register(source, claim, &objects).await
     }
 
-    /// Registers the last claim of a partition, which is written, with a catalog that has missed it.
-    pub(crate) async fn catch_up(&self, source: &Source, claim: &Claim) -> anyhow::Result<()> {
-        let Some(registrar) = &self.registrar else {
+    /// Compares the end of a partition's chain in the catalog with its last claim, which is written: registers it with a
+    /// catalog that has missed it. One that has more than the ledger has kept what was deleted with its ledger.
+    pub(crate) async fn catch_up(&self, source: &Source, claim: Option<&Claim>) -> anyhow::Result<()> {
+        let table = claim.map(|claim| &claim.encoding.table);
+        let table = table.or_else(|| self.table(&source.topic).map(|table| &table.encoding.table));
+        let (Some(registrar), Some(table)) = (&self.registrar, table) else {
             return Ok(());
         };
-        let (table, chain) = (&claim.encoding.table, self.chain(source));
-        let ask = || async {
-            let end = registrar.registered_end(table, &chain).await;
-            end.map_err(|error| Attempt::Again(format!("{error:#}")))
+        let chain = self.chain(source);
+        let ask = || async { registrar.registered_end(table, &chain).await.map_err(failed) };
+        let what = format!("ask the catalog about {source}");
+        let Some(end) = self.store.patiently(&what, ask).await? else {
+            return Ok(());
         };
-        let end = self
-            .store
-            .patiently(&format!("ask the catalog about {source}"), ask)
-            .await?;
-        match end.is_some_and(|end| end < claim.end) {
-            true => self.announce(source, claim).await,
-            false => Ok(()),
+        match claim {
+            Some(claim) if end < claim.end => return self.announce(source, claim).await,
+            claim if end <= claim.map_or(0, |claim| claim.end) => return Ok(()),
+            _ => {}
         }
+        // Another sink that has the partition still, or believes so, may have claimed more since.
+        let last = self.ledger.last(source, claim.map(|claim| claim.start)).await?;
+        if last.is_some_and(|last| last.end >= end) {
+            return Ok(());
+        }
+        tracing::warn!(
+            "{source}: the catalog has objects of {table} up to offset {end}, the ledger has not: queries list it from now on"
+        );
+        let list = || async { registrar.list_from_now_on(table).await.map_err(failed) };
+        Ok(self.store.patiently(&format!("list {table} from now on"), list).await?)
     }
 
     /// What a partition's batches are registered under: no two lakes have the same.
@@ -406,10 +417,7 @@ impl Writer {
             "register {source} [{}, {}) in {}",
             claim.start, claim.end, committed.table
         );
-        let register = || async {
-            let registered = registrar.register(&committed).await;
-            registered.map_err(|error| Attempt::Again(format!("{error:#}")))
-        };
+        let register = || async { registrar.register(&committed).await.map_err(failed) };
         self.store.patiently(&what, register).await?;
         Ok(())
     }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use tickertape_consumer::{Committed, Compression, Format, ObjectInfo, RangeKind, Registrar};
+use tickertape_consumer::schema::PARTITION_COLUMN;
+use tickertape_consumer::{Committed, Compression, Format, ObjectInfo, RangeKind, Refusal, Registrar};
 use tickertape_lake::catalog::{
     self, Catalog, CatalogError, Column, DEFAULT_DATABASE, PartitionFilter, Registered, RegisteredObject, Registration,
     Table, TableFormat, align_partitions, columns_of_schema, ensure_database, ensure_table, list_from_now_on,
@@ -39,9 +40,7 @@ impl CatalogRegistrar {
 
     /// The table that a batch's objects make, as Athena wants it described.
     fn wanted(&self, committed: &Committed, location: &str) -> Table {
-        let first = committed.partitions.first();
-        let keys = first.map_or(&[][..], |partition| &partition.values);
-        let keys = keys.iter().map(|(name, _)| Column::new(name, "string")).collect();
+        let keys = vec![Column::new(PARTITION_COLUMN, "string")];
         let columns = columns_of_schema(&committed.schema);
         let format = match committed.format {
             Format::Parquet => TableFormat::Parquet,
@@ -69,7 +68,7 @@ impl CatalogRegistrar {
 
     /// Gives the table's columns to all its partitions where they are others than at the last look: this or another
     /// sink may have widened the table, or died between the table and its partitions.
-    async fn align(&self, table: &Table) -> anyhow::Result<()> {
+    async fn align(&self, table: &Table) -> Result<(), CatalogError> {
         let last = |aligned: &BTreeMap<String, Vec<Column>>| aligned.get(&table.name).cloned();
         let known = last(&self.aligned.lock().unwrap_or_else(PoisonError::into_inner));
         if known.as_deref() == Some(table.columns()) {
@@ -85,51 +84,70 @@ impl CatalogRegistrar {
 #[async_trait]
 impl Registrar for CatalogRegistrar {
     async fn table_schema(&self, table: &str) -> anyhow::Result<Option<SchemaRef>> {
-        let found = self.catalog.table(&self.database, table).await?;
+        let found = self.catalog.table(&self.database, table).await.map_err(told)?;
         found
             .map(|table| Ok(Arc::new(schema_of_columns(table.columns())?)))
             .transpose()
     }
 
     async fn register(&self, committed: &Committed) -> anyhow::Result<()> {
-        let location = committed.location.to_string();
-        let known = self.catalog.table(&self.database, &committed.table).await?;
-        let table = match known {
-            // Nothing but rejected messages: they make no table, and are a link of the chain where there is one.
-            known if committed.partitions.is_empty() => match known {
-                Some(table) => table,
-                None => return Ok(()),
-            },
-            known => {
-                let mut wanted = self.wanted(committed, &location);
-                // Only of a table that it knows from the first message on does the catalog have all objects.
-                if known.is_none() && committed.start == 0 && self.catalog.keeps_objects().await {
-                    wanted = wanted.with_registered_objects();
-                }
-                ensure_database(self.catalog.as_ref(), &self.database).await?;
-                ensure_table(self.catalog.as_ref(), &wanted).await?.table
-            }
+        let table = self.ensure_table(committed).await.map_err(told)?;
+        let Some(table) = table else {
+            return Ok(());
         };
+        self.register_partitions(committed, &table).await.map_err(told)?;
+        self.register_objects(committed, &table).await.map_err(told)
+    }
+
+    async fn registered_end(&self, table: &str, source: &str) -> anyhow::Result<Option<i64>> {
+        let end = self.end_of_chain(table, source).await;
+        end.map_err(told)
+    }
+
+    async fn list_from_now_on(&self, table: &str) -> anyhow::Result<()> {
+        let listed = list_from_now_on(self.catalog.as_ref(), &self.database, table).await;
+        listed.map_err(told)
+    }
+}
+
+impl CatalogRegistrar {
+    /// The batch's table. `None` where there is none and the batch has nothing but rejected messages: they make one only to be
+    /// the first link of its chain.
+    async fn ensure_table(&self, committed: &Committed) -> Result<Option<Table>, CatalogError> {
+        let known = self.catalog.table(&self.database, &committed.table).await?;
+        let has_rows = !committed.partitions.is_empty();
+        // Only of a table that it knows from the first message on does the catalog have all objects.
+        let first = known.is_none() && committed.start == 0 && self.catalog.keeps_objects().await?;
+        if !has_rows && !first {
+            return Ok(known);
+        }
+        let mut wanted = self.wanted(committed, &committed.location.to_string());
+        if first {
+            wanted = wanted.with_registered_objects();
+        }
+        ensure_database(self.catalog.as_ref(), &self.database).await?;
+        Ok(Some(ensure_table(self.catalog.as_ref(), &wanted).await?.table))
+    }
+
+    async fn register_partitions(&self, committed: &Committed, table: &Table) -> Result<(), CatalogError> {
+        if committed.partitions.is_empty() {
+            return Ok(());
+        }
+        let location = committed.location.to_string();
         let place = |values: &[(String, String)]| {
             let folders: Vec<String> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let place = format!("{}/{}", location.trim_end_matches('/'), folders.join("/"));
             (values_of(values), place)
         };
-        let partitions: Vec<_> = committed
-            .partitions
-            .iter()
-            .map(|partition| place(&partition.values))
-            .collect();
-        if !partitions.is_empty() {
-            register_partitions(self.catalog.as_ref(), &table, &partitions).await?;
-            self.align(&table).await?;
-        }
-        self.register_objects(committed, &table).await
+        let partitions = committed.partitions.iter();
+        let partitions: Vec<_> = partitions.map(|partition| place(&partition.values)).collect();
+        register_partitions(self.catalog.as_ref(), table, &partitions).await?;
+        self.align(table).await
     }
 
-    async fn registered_end(&self, table: &str, source: &str) -> anyhow::Result<Option<i64>> {
+    async fn end_of_chain(&self, table: &str, source: &str) -> Result<Option<i64>, CatalogError> {
         let Some(found) = self.catalog.table(&self.database, table).await? else {
-            return Ok(self.catalog.keeps_objects().await.then_some(0));
+            return Ok(self.catalog.keeps_objects().await?.then_some(0));
         };
         if !found.has_registered_objects() {
             return Ok(None);
@@ -137,12 +155,10 @@ impl Registrar for CatalogRegistrar {
         let snapshot = self.catalog.snapshot(&self.database, table, Some(source)).await?;
         Ok(snapshot.map(|snapshot| snapshot.source_end))
     }
-}
 
-impl CatalogRegistrar {
     /// Registers the batch's objects, if the catalog keeps the table's. One that has missed a batch, or can't have this one,
     /// keeps them no longer.
-    async fn register_objects(&self, committed: &Committed, table: &Table) -> anyhow::Result<()> {
+    async fn register_objects(&self, committed: &Committed, table: &Table) -> Result<(), CatalogError> {
         if !table.has_registered_objects() {
             return Ok(());
         }
@@ -161,16 +177,10 @@ impl CatalogRegistrar {
             end: committed.end,
             objects: objects.collect(),
         };
+        let (database, name) = (&self.database, &table.name);
         let outcome = match elsewhere {
             true => Registered::NotKept,
-            false => match self
-                .catalog
-                .register_objects(&self.database, &table.name, &registration)
-                .await
-            {
-                Err(CatalogError::NotServed(_)) => Registered::NotKept,
-                outcome => outcome?,
-            },
+            false => self.catalog.register_objects(database, name, &registration).await?,
         };
         if outcome == Registered::Done {
             return Ok(());
@@ -182,7 +192,15 @@ impl CatalogRegistrar {
             committed.start,
             committed.end
         );
-        Ok(list_from_now_on(self.catalog.as_ref(), &self.database, &table.name).await?)
+        list_from_now_on(self.catalog.as_ref(), database, name).await
+    }
+}
+
+/// What the sink has to know of an error: whether asking again may mend it.
+fn told(error: CatalogError) -> anyhow::Error {
+    match error {
+        CatalogError::Invalid(_) | CatalogError::Refused(_) => Refusal(error.to_string()).into(),
+        error => error.into(),
     }
 }
 
@@ -212,3 +230,6 @@ fn registered(partition: Vec<String>, object: &ObjectInfo) -> RegisteredObject {
         sequence: 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,8 +29,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    Catalog, CatalogError, DEFAULT_DATABASE, Database, Partition, PartitionFilter, Registered, RegisteredObject,
-    Registration, Snapshot, Table,
+    Catalog, CatalogError, DEFAULT_DATABASE, Database, Objects, ObjectsPart, Partition, PartitionFilter, Registered,
+    RegisteredObject, Registration, Snapshot, Table,
 };
 
 /// What this program writes; a directory of a newer one is refused.
@@ -210,6 +210,12 @@ fn partition_key(database: &str, table: &str, values: &[String]) -> Vec<u8> {
     key
 }
 
+/// Whether two locations are one.
+fn same_place(a: Option<&str>, b: Option<&str>) -> bool {
+    let plain = |location: Option<&str>| location.map(|location| location.trim_end_matches('/').to_owned());
+    plain(a) == plain(b)
+}
+
 fn checked_name(what: &str, name: &str) -> Result<(), CatalogError> {
     if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
         return Err(CatalogError::Invalid(format!(
@@ -325,15 +331,17 @@ impl Catalog for LocalCatalog {
                     table.qualified_name()
                 )));
             }
-            table.version_id = Some((found.parse::<u64>().unwrap_or(0) + 1).to_string());
+            table.version_id = Some(old.next_version());
             table.create_time_ms = old.create_time_ms;
             table.update_time_ms = Some(now_ms());
             let mut batch = sled::Batch::default();
-            match (old.has_registered_objects(), table.has_registered_objects()) {
-                // Only of a table that has had the mark from the beginning it is known that all objects are here.
-                (false, true) => table = table.without_registered_objects(),
-                (true, false) => this.forget_objects(&mut batch, &table.database, Some(&table.name))?,
-                _ => {}
+            // Only of a table that has had the mark from the beginning, and is where it was, is it known that all objects are
+            // here, and what partitions they lie in.
+            if !old.has_registered_objects() || !same_keys || !same_place(old.location(), table.location()) {
+                table = table.without_registered_objects();
+            }
+            if old.has_registered_objects() && !table.has_registered_objects() {
+                this.forget_objects(&mut batch, &table.database, Some(&table.name))?;
             }
             batch.insert(table_key(&table.database, &table.name), encode(&table)?);
             this.db.apply_batch(batch).map_err(store)
@@ -427,6 +435,9 @@ impl Catalog for LocalCatalog {
                 ..partition.clone()
             };
             let mut batch = sled::Batch::default();
+            if key != old_key || !same_place(old.location(), new.location()) {
+                this.list_from_now_on(&mut batch, table)?;
+            }
             batch.remove(old_key);
             batch.insert(key, encode(&new)?);
             this.db.apply_batch(batch).map_err(store)
@@ -442,7 +453,7 @@ impl Catalog for LocalCatalog {
     ) -> Result<Vec<Vec<String>>, CatalogError> {
         self.write(|this| {
             let table = this.require_table(database, table)?;
-            let (mut batch, mut missing) = (sled::Batch::default(), Vec::new());
+            let (mut batch, mut missing, mut moved) = (sled::Batch::default(), Vec::new(), false);
             for partition in partitions {
                 let key = this.partition_key_of(&table, &partition.values)?;
                 let Some(old) = this.get::<Partition>(&key)? else {
@@ -453,7 +464,11 @@ impl Catalog for LocalCatalog {
                     create_time_ms: old.create_time_ms,
                     ..partition.clone()
                 };
+                moved |= !same_place(old.location(), new.location());
                 batch.insert(key, encode(&new)?);
+            }
+            if moved {
+                this.list_from_now_on(&mut batch, table)?;
             }
             this.db.apply_batch(batch).map_err(store)?;
             Ok(missing)
@@ -483,8 +498,8 @@ impl Catalog for LocalCatalog {
         .await
     }
 
-    async fn keeps_objects(&self) -> bool {
-        true
+    async fn keeps_objects(&self) -> Result<bool, CatalogError> {
+        Ok(true)
     }
 
     async fn register_objects(
@@ -512,7 +527,20 @@ impl Catalog for LocalCatalog {
         snapshot: &Snapshot,
         partitions: Option<&[Vec<String>]>,
     ) -> Result<Option<Vec<RegisteredObject>>, CatalogError> {
-        LocalCatalog::objects(self, database, table, snapshot, partitions)
+        let all = ObjectsPart::default();
+        let found = LocalCatalog::objects(self, database, table, snapshot, partitions, &all).await?;
+        Ok(found.map(|found| found.objects))
+    }
+
+    async fn objects_part(
+        &self,
+        database: &str,
+        table: &str,
+        snapshot: &Snapshot,
+        partitions: Option<&[Vec<String>]>,
+        part: &ObjectsPart,
+    ) -> Result<Option<Objects>, CatalogError> {
+        LocalCatalog::objects(self, database, table, snapshot, partitions, part).await
     }
 }
 
@@ -525,62 +553,4 @@ impl LocalCatalog {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn it_survives_being_closed_and_refuses_what_is_newer_or_in_use() {
-        let dir = tempfile::tempdir().unwrap();
-        let catalog = LocalCatalog::open(dir.path()).unwrap();
-        catalog.create_database(&Database::new("Prices")).await.unwrap();
-        let in_use = LocalCatalog::open(dir.path()).unwrap_err().to_string();
-        assert!(in_use.contains("another process"), "{in_use}");
-        drop(catalog);
-
-        let catalog = LocalCatalog::open(dir.path()).unwrap();
-        let names = |databases: Vec<Database>| -> Vec<String> { databases.into_iter().map(|d| d.name).collect() };
-        assert_eq!(names(catalog.databases().await.unwrap()), ["default", "prices"]);
-        catalog.db.insert(b"f", &[FORMAT_VERSION + 1]).unwrap();
-        drop(catalog);
-        let newer = LocalCatalog::open(dir.path()).unwrap_err().to_string();
-        assert!(newer.contains("format 3"), "{newer}");
-    }
-
-    #[tokio::test]
-    async fn one_of_the_first_format_is_taken_over_and_its_tables_are_listed() {
-        use super::super::{Column, TableFormat, ensure_table};
-        let dir = tempfile::tempdir().unwrap();
-        let catalog = LocalCatalog::open(dir.path()).unwrap();
-        let keys = vec![Column::new("dt", "string")];
-        let columns = vec![Column::new("price", "double")];
-        let table = TableFormat::Parquet.table("default", "old", "s3://bucket/old", columns, keys);
-        catalog.create_table(&table).await.unwrap();
-        catalog.db.insert(b"f", &[1]).unwrap();
-        drop(catalog);
-
-        let catalog = LocalCatalog::open(dir.path()).unwrap();
-        assert_eq!(catalog.db.get(b"f").unwrap().unwrap().as_ref(), [2]);
-        // A sink that finds the table doesn't get the mark into it, and is told that nothing is kept.
-        let ensured = ensure_table(&catalog, &table.with_registered_objects()).await.unwrap();
-        assert!(!ensured.table.has_registered_objects());
-        assert_eq!(Catalog::snapshot(&catalog, "default", "old", None).await.unwrap(), None);
-        let batch = Registration {
-            source: "ticks/0".to_owned(),
-            start: 0,
-            end: 1,
-            objects: Vec::new(),
-        };
-        let registered = catalog.register_objects("default", "old", &batch).await.unwrap();
-        assert_eq!(registered, Registered::NotKept);
-    }
-
-    #[tokio::test]
-    async fn names_that_would_mix_with_other_keys_are_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let catalog = LocalCatalog::open(dir.path()).unwrap();
-        for name in ["", "a\0b", &"x".repeat(256)] {
-            let created = catalog.create_database(&Database::new(name)).await;
-            assert!(matches!(created, Err(CatalogError::Invalid(_))), "{name:?}");
-        }
-    }
-}
+mod tests;

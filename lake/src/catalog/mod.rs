@@ -36,7 +36,10 @@ pub use glue::GlueCatalog;
 pub use hive::{HiveType, HiveTypeError, columns_of_schema, schema_of_columns};
 pub use local::LocalCatalog;
 pub use model::{Column, Database, Order, Partition, SerDeInfo, StorageDescriptor, Table};
-pub use objects::{ColumnRange, RangeKind, Registered, RegisteredObject, Registration, Snapshot, list_from_now_on};
+pub use objects::{
+    ColumnRange, Objects, ObjectsPart, RangeKind, Registered, RegisteredObject, Registration, Snapshot,
+    list_from_now_on,
+};
 pub(crate) use widen::common_type;
 pub use widen::{SchemaChange, widen};
 
@@ -131,9 +134,9 @@ pub trait Catalog: Send + Sync + std::fmt::Debug {
         values: &[Vec<String>],
     ) -> Result<Vec<Vec<String>>, CatalogError>;
 
-    /// Whether this catalog keeps the objects of tables, at all. AWS Glue doesn't.
-    async fn keeps_objects(&self) -> bool {
-        false
+    /// Whether this catalog keeps the objects of tables, at all. AWS Glue doesn't. An error says nothing about it.
+    async fn keeps_objects(&self) -> Result<bool, CatalogError> {
+        Ok(false)
     }
 
     /// Makes a batch's objects known, all at once: a query that starts afterwards sees their rows. To be repeated at will.
@@ -171,5 +174,20 @@ pub trait Catalog: Send + Sync + std::fmt::Debug {
     ) -> Result<Option<Vec<RegisteredObject>>, CatalogError> {
         let _ = (database, table, snapshot, partitions);
         Ok(None)
+    }
+
+    /// A part of what [`Catalog::objects`] gives, in the order of partition and key. Who goes on behind each part's last
+    /// object gets all of them.
+    async fn objects_part(
+        &self,
+        database: &str,
+        table: &str,
+        snapshot: &Snapshot,
+        partitions: Option<&[Vec<String>]>,
+        part: &ObjectsPart,
+    ) -> Result<Option<Objects>, CatalogError> {
+        let _ = part;
+        let all = self.objects(database, table, snapshot, partitions).await?;
+        Ok(all.map(|objects| Objects { objects, more: false }))
     }
 }

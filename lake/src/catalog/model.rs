@@ -198,6 +198,12 @@ impl Table {
         self.storage_descriptor.as_ref()?.location.as_deref()
     }
 
+    /// What its next version is called.
+    pub(super) fn next_version(&self) -> String {
+        let found = self.version_id.as_deref().unwrap_or("0");
+        (found.parse::<u64>().unwrap_or(0) + 1).to_string()
+    }
+
     /// `database.name`.
     pub fn qualified_name(&self) -> String {
         format!("{}.{}", self.database, self.name)

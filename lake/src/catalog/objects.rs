@@ -8,8 +8,10 @@
 //! A batch may be registered once more by whoever takes it up: of objects that have another size by then, what is said last holds.
 //!
 //! A batch that doesn't start where the chain of its source ends is refused ([`Registered::Behind`]): the catalog has missed
-//! one, because it was lost, or because somebody wrote without it. Then the mark has to go ([`list_from_now_on`]), and the
-//! table is listed by queries as are the tables of other programs. The mark is set when a table is made, or never.
+//! one, because it was lost, or because somebody wrote without it. So is one that the chain is beyond, if the catalog doesn't
+//! have its objects: it is another one, or was registered without them. Then the mark has to go ([`list_from_now_on`]), and the
+//! table is listed by queries as are the tables of other programs. The mark is set when a table is made, or never. A table or
+//! a partition that is given another place loses it by that.
 
 use std::collections::BTreeMap;
 
@@ -92,7 +94,7 @@ pub enum RangeKind {
 pub enum Registered {
     /// The catalog has it: from now on, or since it was registered before.
     Done,
-    /// The catalog has the source only up to an offset before the batch.
+    /// The catalog has the source up to an offset, and has missed what lies before the batch, or objects of the batch.
     Behind {
         /// That offset.
         end: i64,
@@ -109,6 +111,26 @@ pub struct Snapshot {
     pub sequence: u64,
     /// The end of the chain of the source that was asked for; 0 where none is known of it.
     pub source_end: i64,
+}
+
+/// Which part of a table's objects is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObjectsPart {
+    /// Those after this one, by its partition's values and its key; from the first on without it.
+    pub after: Option<(Vec<String>, String)>,
+    /// No more than so many; all where this is 0.
+    pub entries_max: usize,
+    /// No more than about so many bytes, and one object at least; all where this is 0.
+    pub bytes_max: usize,
+}
+
+/// Objects of a table, in the order of partition and key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Objects {
+    /// The objects.
+    pub objects: Vec<RegisteredObject>,
+    /// Whether there are more behind them.
+    pub more: bool,
 }
 
 impl Table {

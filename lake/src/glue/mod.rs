@@ -3,7 +3,7 @@
 //! own Glue client, and the code that talks to it here is the code that talks to AWS.
 //!
 //! It answers what the operations of databases, tables and partitions answer, and three of its own that Glue doesn't have
-//! (`Tickertape…`, see `objects`); anything else is
+//! (`Tickertape…`, see `objects`), which each answer's [`KEEPS_OBJECTS`] says; anything else is
 //! `UnknownOperationException`. Errors have Glue's names (`EntityNotFoundException`, …).
 //!
 //! It knows a [`Catalog`] and nothing of where that keeps things. It never reads an object.
@@ -18,7 +18,7 @@ mod tables;
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
 use http_body_util::{BodyExt as _, Limited};
 use s3s::Body;
 use serde::de::DeserializeOwned;
@@ -31,7 +31,9 @@ use error::GlueError;
 /// What an operation's name starts with in `X-Amz-Target`.
 const TARGET_PREFIX: &str = "AWSGlue.";
 /// The longest request: a hundred partitions of a table with thousands of columns fit.
-const REQUEST_BYTES_MAX: usize = 16 << 20;
+pub(crate) const REQUEST_BYTES_MAX: usize = 16 << 20;
+/// The header of every answer of a catalog that keeps objects ([`Catalog::keeps_objects`]), by which clients know it.
+pub(crate) const KEEPS_OBJECTS: &str = "x-tickertape-keeps-objects";
 
 type Answer = Result<Value, GlueError>;
 
@@ -63,7 +65,11 @@ impl Endpoint {
         B: hyper::body::Body + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        match self.call(request).await {
+        let (answer, keeps) = match self.catalog.keeps_objects().await {
+            Ok(keeps) => (self.call(request).await, keeps),
+            Err(error) => (Err(error.into()), false),
+        };
+        let mut response = match answer {
             Ok(value) => respond(200, &value, None),
             Err(error) => {
                 if error.status >= 500 {
@@ -76,7 +82,12 @@ impl Endpoint {
                 let body = json!({ "__type": error.code, "Message": error.message });
                 respond(error.status, &body, Some(error.code))
             }
+        };
+        if keeps {
+            let name = HeaderName::from_static(KEEPS_OBJECTS);
+            response.headers_mut().insert(name, HeaderValue::from_static("true"));
         }
+        response
     }
 
     async fn call<B>(&self, request: Request<B>) -> Answer

@@ -1,16 +1,18 @@
-//! What Glue has no operation for: the objects of tables, which writers register and queries are planned from. AWS Glue
-//! answers `UnknownOperationException` to both; that is how a client knows whom it talks to.
+//! What Glue has no operation for: the objects of tables, which writers register and queries are planned from. Three
+//! operations, which AWS Glue isn't asked for: a client knows by a header whom it talks to ([`super::KEEPS_OBJECTS`]).
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Answer;
 use super::error::GlueError;
-use super::paging::PageRequest;
-use crate::catalog::{Catalog, Registration, Snapshot};
+use super::paging::{PageRequest, token_of};
+use crate::catalog::{Catalog, ObjectsPart, Registration, Snapshot};
 
-/// How many objects one answer has at most: about 15 MB.
+/// How many objects one answer has at most.
 const PAGE_ENTRIES_MAX: usize = 50_000;
+/// About how many bytes one answer has at most.
+const PAGE_BYTES_MAX: usize = 8 << 20;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -23,9 +25,8 @@ pub(super) struct Register {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Take {
-    /// Without a table it is only asked whether objects are kept here.
-    database_name: Option<String>,
-    table_name: Option<String>,
+    database_name: String,
+    table_name: String,
     source: Option<String>,
 }
 
@@ -51,24 +52,26 @@ pub(super) async fn register(catalog: &dyn Catalog, input: Register) -> Answer {
 }
 
 pub(super) async fn snapshot(catalog: &dyn Catalog, input: Take) -> Answer {
-    let kept = catalog.keeps_objects().await;
-    let snapshot = match (&input.database_name, &input.table_name) {
-        (Some(database), Some(table)) => catalog.snapshot(database, table, input.source.as_deref()).await?,
-        _ => None,
-    };
-    Ok(json!({ "Kept": kept, "Snapshot": value(snapshot)? }))
+    let (database, table) = (&input.database_name, &input.table_name);
+    let snapshot = catalog.snapshot(database, table, input.source.as_deref()).await?;
+    Ok(json!({ "Snapshot": value(snapshot)? }))
 }
 
 pub(super) async fn list(catalog: &dyn Catalog, input: List) -> Answer {
     let (database, table) = (&input.database_name, &input.table_name);
+    let part = ObjectsPart {
+        after: input.page.after()?,
+        entries_max: input.page.size(PAGE_ENTRIES_MAX),
+        bytes_max: PAGE_BYTES_MAX,
+    };
     let partitions = input.partitions.as_deref();
-    let Some(mut objects) = catalog.objects(database, table, &input.snapshot, partitions).await? else {
+    let found = catalog.objects_part(database, table, &input.snapshot, partitions, &part);
+    let Some(found) = found.await? else {
         return Ok(json!({}));
     };
-    objects.sort_unstable_by(|a, b| (&a.partition, &a.key).cmp(&(&b.partition, &b.key)));
-    let position = |object: &crate::catalog::RegisteredObject| (object.partition.clone(), object.key.clone());
-    let (page, token) = input.page.cut(objects, PAGE_ENTRIES_MAX, position)?;
-    let mut answer = json!({ "Objects": value(page)? });
+    let last = found.objects.last().filter(|_| found.more);
+    let token = last.and_then(|last| token_of(&(&last.partition, &last.key)));
+    let mut answer = json!({ "Objects": value(&found.objects)? });
     if let Some(token) = token {
         answer["NextToken"] = token.into();
     }

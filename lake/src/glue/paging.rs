@@ -14,6 +14,19 @@ pub(super) struct PageRequest {
 }
 
 impl PageRequest {
+    /// The position after which the page begins.
+    pub(super) fn after<P: DeserializeOwned>(&self) -> Result<Option<P>, GlueError> {
+        let token = self.next_token.as_deref().filter(|token| !token.is_empty());
+        token
+            .map(|token| parse(token).ok_or_else(|| GlueError::invalid("NextToken is not one of ours")))
+            .transpose()
+    }
+
+    /// How many entries the page has at most.
+    pub(super) fn size(&self, entries_max: usize) -> usize {
+        self.max_results.unwrap_or(entries_max).clamp(1, entries_max)
+    }
+
     /// The page of `all`, which is ordered by `position`, and the token of the next one.
     pub(super) fn cut<T, P>(
         &self,
@@ -24,23 +37,24 @@ impl PageRequest {
     where
         P: Ord + Serialize + DeserializeOwned,
     {
-        let after: Option<P> = match self.next_token.as_deref().filter(|token| !token.is_empty()) {
-            Some(token) => Some(parse(token).ok_or_else(|| GlueError::invalid("NextToken is not one of ours"))?),
-            None => None,
-        };
-        let size = self.max_results.unwrap_or(entries_max).clamp(1, entries_max);
+        let after: Option<P> = self.after()?;
+        let size = self.size(entries_max);
         let mut rest = all
             .into_iter()
             .filter(|entry| after.as_ref().is_none_or(|after| position(entry) > *after));
         let page: Vec<T> = rest.by_ref().take(size).collect();
         let token = match (rest.next(), page.last()) {
-            (Some(_), Some(last)) => serde_json::to_vec(&position(last))
-                .ok()
-                .map(aws_smithy_types::base64::encode),
+            (Some(_), Some(last)) => token_of(&position(last)),
             _ => None,
         };
         Ok((page, token))
     }
+}
+
+/// The token of the page after the entry at this position.
+pub(super) fn token_of(position: &impl Serialize) -> Option<String> {
+    let text = serde_json::to_vec(position).ok()?;
+    Some(aws_smithy_types::base64::encode(text))
 }
 
 fn parse<P: DeserializeOwned>(token: &str) -> Option<P> {

@@ -5,11 +5,13 @@
     reason = "what fails in a test's helper fails the test"
 )]
 
+mod answers;
 mod athena;
 mod catalog;
 mod crawl;
 mod glue;
 mod glue_crawler;
+mod kept;
 mod lake;
 mod registered;
 mod s3;

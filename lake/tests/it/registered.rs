@@ -18,7 +18,7 @@ use crate::catalog::glue;
 use crate::lake::{Ticks, parquet, put};
 use crate::s3::{BUCKET, Fixture};
 
-fn marked(name: &str) -> Table {
+pub(crate) fn marked(name: &str) -> Table {
     let keys = vec![Column::new("dt", "string")];
     let location = format!("s3://{BUCKET}/lake/{name}");
     let table = TableFormat::Parquet.table("default", name, &location, vec![Column::new("seq", "bigint")], keys);
@@ -26,7 +26,7 @@ fn marked(name: &str) -> Table {
 }
 
 /// A batch with an object of one row in each of `days`.
-fn batch(source: &str, start: i64, end: i64, days: &[&str]) -> Registration {
+pub(crate) fn batch(source: &str, start: i64, end: i64, days: &[&str]) -> Registration {
     let object = |day: &&str| RegisteredObject {
         partition: vec![(*day).to_owned()],
         key: format!("lake/t/dt={day}/{source}-{start}-{end}.parquet"),
@@ -42,7 +42,7 @@ fn batch(source: &str, start: i64, end: i64, days: &[&str]) -> Registration {
     }
 }
 
-async fn keys(catalog: &dyn Catalog, name: &str, days: Option<&[&str]>) -> Vec<String> {
+pub(crate) async fn keys(catalog: &dyn Catalog, name: &str, days: Option<&[&str]>) -> Vec<String> {
     let snapshot = catalog.snapshot("default", name, None).await.unwrap().unwrap();
     let days: Option<Vec<Vec<String>>> = days.map(|days| days.iter().map(|day| vec![(*day).to_owned()]).collect());
     let objects = catalog
@@ -70,7 +70,7 @@ async fn our_server_keeps_objects() {
 }
 
 async fn keeps_objects(catalog: Arc<dyn Catalog>) {
-    assert!(catalog.keeps_objects().await);
+    assert!(catalog.keeps_objects().await.unwrap());
     let register = |name: &'static str, of: Registration| {
         let catalog = Arc::clone(&catalog);
         async move { catalog.register_objects("default", name, &of).await.unwrap() }
@@ -149,6 +149,53 @@ async fn keeps_objects(catalog: Arc<dyn Catalog>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_crawl_notices_registered_objects_that_are_gone() {
+    let fixture = Fixture::start().await;
+    let ticks = Ticks {
+        rows: 40,
+        files: 4,
+        days: 2,
+        symbols: 5,
+    };
+    write_registered(&fixture, &ticks, 0..4).await;
+    let (catalog, handle) = (fixture.handle.catalog(), &fixture.handle);
+    let connection = S3Connection::new(
+        &handle.endpoint_url(),
+        handle.access_key_id(),
+        handle.secret_access_key(),
+    );
+    let engine = Engine::new(Arc::clone(&catalog), connection);
+    let client = S3Options::at(handle.endpoint_url()).client().await.unwrap();
+    let lake = format!("s3://{BUCKET}/lake").parse().unwrap();
+    let crawled = async |dry_run| {
+        let settings = CrawlSettings {
+            dry_run,
+            ..CrawlSettings::default()
+        };
+        crawl(&client, catalog.as_ref(), &lake, &settings).await.unwrap()
+    };
+    let is_marked = async || {
+        let table = catalog.table("default", "ticks").await.unwrap().unwrap();
+        table.has_registered_objects()
+    };
+    assert!(!crawled(true).await.changed());
+    let gone = "lake/ticks/dt=2012-01-02/ticks-0-000003.parquet";
+    client.delete_object().bucket(BUCKET).key(gone).send().await.unwrap();
+    assert_eq!(
+        one(&engine, "select count(*) from ticks").await.0,
+        "40",
+        "of the catalog"
+    );
+    let dry = crawled(true).await;
+    assert!(dry.changed() && dry.tables[0].changes[0].contains(gone), "{dry}");
+    assert!(is_marked().await);
+    assert_eq!(crawled(false).await.tables[0].changes, dry.tables[0].changes);
+    assert!(!is_marked().await);
+    assert_eq!(one(&engine, "select count(*), count(seq) from ticks").await.0, "30,30");
+    assert!(!crawled(false).await.changed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn writers_at_once_lose_nothing_and_nobody_sees_half_a_batch() {
     const WRITERS: usize = 6;
     const BATCHES: i64 = 60;
@@ -199,7 +246,7 @@ async fn writers_at_once_lose_nothing_and_nobody_sees_half_a_batch() {
     );
 }
 
-/// Passes everything on to a server, and counts the requests to its store.
+/// Passes everything on to a server, and counts the requests to its store: listings, and all others.
 struct Counted {
     endpoint: String,
     listings: Arc<AtomicUsize>,
@@ -240,7 +287,8 @@ async fn pass(client: TcpStream, server: TcpStream, listings: Arc<AtomicUsize>, 
     let mut piece = vec![0; 64 << 10];
     while let Ok(read @ 1..) = from_client.read(&mut piece).await {
         // A request's head comes in one piece, and the next only after its answer.
-        if piece[..read].starts_with(b"GET ") {
+        let methods = [&b"GET "[..], b"HEAD ", b"POST ", b"PUT ", b"DELETE "];
+        if methods.iter().any(|method| piece[..read].starts_with(method)) {
             let line = String::from_utf8_lossy(&piece[..read])
                 .lines()
                 .next()

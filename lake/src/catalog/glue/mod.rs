@@ -7,6 +7,7 @@
 mod model;
 mod own;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use aws_sdk_glue::Client;
 use aws_sdk_glue::config::http::HttpResponse;
 use aws_sdk_glue::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_glue::types::{BatchUpdatePartitionRequestEntry, PartitionError, PartitionValueList};
+use tokio::sync::OnceCell;
 
 use super::{
     Catalog, CatalogError, Database, Partition, PartitionFilter, Registered, RegisteredObject, Registration, Snapshot,
@@ -48,23 +50,23 @@ const ATTEMPTS_MAX: u32 = 10;
 #[derive(Debug, Clone)]
 pub struct GlueCatalog {
     client: Client,
-    /// Whether this is AWS Glue for sure, which is not asked for what it doesn't have.
-    is_aws: bool,
+    /// Whether it keeps objects, as it has said once: AWS Glue isn't asked for what it doesn't have.
+    kept: Arc<OnceCell<bool>>,
 }
 
 impl GlueCatalog {
     /// A catalog with the credentials, region and endpoint of `config`. The endpoint of the embedded
     /// S3 server is also that of its catalog.
     pub fn new(config: &SdkConfig) -> GlueCatalog {
-        GlueCatalog {
-            client: Client::new(config),
-            is_aws: config.endpoint_url().is_none(),
-        }
+        Self::from_client(Client::new(config))
     }
 
     /// A catalog by a client that is there already.
     pub fn from_client(client: Client) -> GlueCatalog {
-        GlueCatalog { client, is_aws: false }
+        GlueCatalog {
+            client,
+            kept: Arc::default(),
+        }
     }
 
     async fn create_batch(
@@ -462,9 +464,8 @@ impl Catalog for GlueCatalog {
         Ok(missing)
     }
 
-    async fn keeps_objects(&self) -> bool {
-        // Who doesn't answer is taken for one that doesn't: nothing depends on it but how queries find objects.
-        !self.is_aws && self.ask_kept().await.unwrap_or(false)
+    async fn keeps_objects(&self) -> Result<bool, CatalogError> {
+        self.kept.get_or_try_init(|| self.ask_kept()).await.copied()
     }
 
     async fn register_objects(
@@ -473,9 +474,9 @@ impl Catalog for GlueCatalog {
         table: &str,
         registration: &Registration,
     ) -> Result<Registered, CatalogError> {
-        match self.is_aws {
-            true => Ok(Registered::NotKept),
-            false => self.ask_register(database, table, registration).await,
+        match self.keeps_objects().await? {
+            true => self.ask_register(database, table, registration).await,
+            false => Ok(Registered::NotKept),
         }
     }
 
@@ -485,9 +486,9 @@ impl Catalog for GlueCatalog {
         table: &str,
         source: Option<&str>,
     ) -> Result<Option<Snapshot>, CatalogError> {
-        match self.is_aws {
-            true => Ok(None),
-            false => self.ask_snapshot(database, table, source).await,
+        match self.keeps_objects().await? {
+            true => self.ask_snapshot(database, table, source).await,
+            false => Ok(None),
         }
     }
 
@@ -498,9 +499,9 @@ impl Catalog for GlueCatalog {
         snapshot: &Snapshot,
         partitions: Option<&[Vec<String>]>,
     ) -> Result<Option<Vec<RegisteredObject>>, CatalogError> {
-        match self.is_aws {
-            true => Ok(None),
-            false => self.ask_objects(database, table, snapshot, partitions).await,
+        match self.keeps_objects().await? {
+            true => self.ask_objects(database, table, snapshot, partitions).await,
+            false => Ok(None),
         }
     }
 }

@@ -1,11 +1,16 @@
 //! Operations that only the embedded server has, asked by Glue's own client: signed, tried again and given up as all of Glue's
 //! are. A request of Glue's is sent with another operation's name and body, and the answer's body is read before the client
 //! makes nothing of it.
+//!
+//! Who is asked is told by a header that the embedded server has in each of its answers ([`KEEPS_OBJECTS`]). So nobody else is
+//! sent an operation that he doesn't know, and an answer that says nothing, such as a proxy's, decides nothing.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_glue::config::interceptors::{
-    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextRef,
+    BeforeTransmitInterceptorContextMut,
 };
 use aws_sdk_glue::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_glue::error::BoxError;
@@ -16,6 +21,10 @@ use serde_json::{Value, json};
 
 use super::{GlueCatalog, mapped};
 use crate::catalog::{CatalogError, Registered, RegisteredObject, Registration, Snapshot};
+use crate::glue::{KEEPS_OBJECTS, REQUEST_BYTES_MAX};
+
+/// What is asked for to see who answers. There is no such table.
+const NOBODYS: &str = "-";
 
 /// Puts another operation in a request's place, and keeps what is answered.
 #[derive(Debug, Clone)]
@@ -56,6 +65,30 @@ impl Intercept for Operation {
     }
 }
 
+/// Sees whether an answer is of a catalog that keeps objects.
+#[derive(Debug, Clone, Default)]
+struct Answerer {
+    keeps: Arc<AtomicBool>,
+}
+
+impl Intercept for Answerer {
+    fn name(&self) -> &'static str {
+        "Answerer"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if context.response().headers().contains_key(KEEPS_OBJECTS) {
+            self.keeps.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct AnswerOfRegister {
@@ -65,7 +98,6 @@ struct AnswerOfRegister {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct AnswerOfSnapshot {
-    kept: bool,
     snapshot: Option<Snapshot>,
 }
 
@@ -84,7 +116,7 @@ impl GlueCatalog {
             body: body.to_string(),
             answer: Arc::clone(&answer),
         };
-        let request = self.client.get_table().database_name("-").name("-");
+        let request = self.client.get_table().database_name(NOBODYS).name(NOBODYS);
         let sent = request.customize().interceptor(asked).send().await;
         sent.map_err(|error| mapped(error, "table", name))?;
         let answer = answer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -92,9 +124,17 @@ impl GlueCatalog {
             .map_err(|error| CatalogError::NotServed(format!("{operation} was answered in another form: {error}")))
     }
 
+    /// Any answer of Glue's kind tells; one of another kind, or none, is an error.
     pub(super) async fn ask_kept(&self) -> Result<bool, CatalogError> {
-        let answer: AnswerOfSnapshot = self.ask("TickertapeGetSnapshot", &json!({}), "").await?;
-        Ok(answer.kept)
+        let answerer = Answerer::default();
+        let request = self.client.get_table().database_name(NOBODYS).name(NOBODYS);
+        let sent = request.customize().interceptor(answerer.clone()).send().await;
+        let keeps = answerer.keeps.load(Ordering::Acquire);
+        match sent.map_err(|error| mapped(error, "table", NOBODYS)) {
+            Err(error @ (CatalogError::Unavailable(_) | CatalogError::NotServed(_))) if !keeps => Err(error),
+            // Who may not look at a table that isn't there has been answered as well.
+            _ => Ok(keeps),
+        }
     }
 
     pub(super) async fn ask_register(
@@ -103,10 +143,17 @@ impl GlueCatalog {
         table: &str,
         registration: &Registration,
     ) -> Result<Registered, CatalogError> {
-        let body = json!({ "DatabaseName": database, "TableName": table, "Registration": registration });
+        let of = |registration: &Registration| json!({ "DatabaseName": database, "TableName": table, "Registration": registration });
+        let mut body = of(registration);
+        if body.to_string().len() > REQUEST_BYTES_MAX {
+            // Known to be there they have to be; what is known of their columns only saves requests.
+            let mut plain = registration.clone();
+            plain.objects.iter_mut().for_each(|object| object.columns.clear());
+            body = of(&plain);
+        }
         let name = format!("{database}.{table}");
-        let answer: Result<AnswerOfRegister, _> = self.ask("TickertapeRegisterObjects", &body, &name).await;
-        unless_not_served(answer.map(|answer| answer.registered), Registered::NotKept)
+        let answer: AnswerOfRegister = self.ask("TickertapeRegisterObjects", &body, &name).await?;
+        Ok(answer.registered)
     }
 
     pub(super) async fn ask_snapshot(
@@ -117,8 +164,8 @@ impl GlueCatalog {
     ) -> Result<Option<Snapshot>, CatalogError> {
         let body = json!({ "DatabaseName": database, "TableName": table, "Source": source });
         let name = format!("{database}.{table}");
-        let answer: Result<AnswerOfSnapshot, _> = self.ask("TickertapeGetSnapshot", &body, &name).await;
-        unless_not_served(answer.map(|answer| answer.snapshot), None)
+        let answer: AnswerOfSnapshot = self.ask("TickertapeGetSnapshot", &body, &name).await?;
+        Ok(answer.snapshot)
     }
 
     pub(super) async fn ask_objects(
@@ -135,10 +182,7 @@ impl GlueCatalog {
                 "NextToken": token,
             });
             let name = format!("{database}.{table}");
-            let page: Result<AnswerOfList, _> = self.ask("TickertapeGetObjects", &body, &name).await;
-            let Some(page) = unless_not_served(page.map(Some), None)? else {
-                return Ok(None);
-            };
+            let page: AnswerOfList = self.ask("TickertapeGetObjects", &body, &name).await?;
             let Some(objects) = page.objects else {
                 return Ok(None);
             };
@@ -148,13 +192,5 @@ impl GlueCatalog {
                 None => return Ok(Some(all)),
             }
         }
-    }
-}
-
-/// Who doesn't know the operation keeps nothing.
-fn unless_not_served<T>(answer: Result<T, CatalogError>, otherwise: T) -> Result<T, CatalogError> {
-    match answer {
-        Err(CatalogError::NotServed(_)) => Ok(otherwise),
-        answer => answer,
     }
 }

@@ -9,8 +9,10 @@
 //! A registration is one batch of sled's, in which the sequence is counted on. A reader takes the sequence first and
 //! leaves out what was registered after it: so it sees registrations whole, also while others come in.
 
-use super::{LocalCatalog, database_prefix, decode, encode, partition_key, store};
-use crate::catalog::{CatalogError, Registered, RegisteredObject, Registration, Snapshot, Table};
+use std::ops::Bound;
+
+use super::{LocalCatalog, database_prefix, decode, encode, partition_key, store, table_key};
+use crate::catalog::{CatalogError, Objects, ObjectsPart, Registered, RegisteredObject, Registration, Snapshot, Table};
 
 const SEQUENCE: &[u8] = b"s";
 
@@ -62,16 +64,17 @@ impl LocalCatalog {
                 return Ok(Registered::NotKept);
             }
             let known = this.chain_end(database, name, source)?;
-            // The same batch once more, whose answer was lost, or one that was taken up again.
-            if *end <= known {
-                this.mend_batch(&table, registration)?;
-                return Ok(Registered::Done);
-            }
-            if *start != known {
-                return Ok(Registered::Behind { end: known });
-            }
-            this.insert_batch(&table, registration)?;
-            Ok(Registered::Done)
+            let taken = match *end <= known {
+                // The same batch once more, whose answer was lost, or one that was taken up again.
+                true => this.mend_batch(&table, registration)?,
+                false if *start == known => this.insert_batch(&table, registration).map(|()| true)?,
+                false => false,
+            };
+            Ok(if taken {
+                Registered::Done
+            } else {
+                Registered::Behind { end: known }
+            })
         })
         .await
     }
@@ -80,16 +83,7 @@ impl LocalCatalog {
         let sequence = self.sequence()? + 1;
         let mut batch = sled::Batch::default();
         for object in &registration.objects {
-            self.partition_key_of(table, &object.partition)?;
-            let mut key = objects_prefix(&table.database, &table.name, &object.partition);
-            key.extend_from_slice(object.key.as_bytes());
-            let kept = RegisteredObject {
-                partition: Vec::new(),
-                key: String::new(),
-                sequence,
-                ..object.clone()
-            };
-            batch.insert(key, encode(&kept)?);
+            batch.insert(self.object_key(table, object)?, encode(&kept(object, sequence))?);
         }
         let chain = chain_key(&table.database, &table.name, &registration.source);
         batch.insert(chain, registration.end.to_string().as_bytes());
@@ -97,27 +91,31 @@ impl LocalCatalog {
         self.db.apply_batch(batch).map_err(store)
     }
 
-    /// An object that was put once more has the size that is told last; it stays in its place among the registrations.
-    fn mend_batch(&self, table: &Table, registration: &Registration) -> Result<(), CatalogError> {
+    /// Of an object that was put once more, what is told last holds, if that is more than where it is; it stays in its place
+    /// among the registrations. `false`, and nothing done, where one of the objects isn't there: what was registered was
+    /// another batch, or this one without it.
+    fn mend_batch(&self, table: &Table, registration: &Registration) -> Result<bool, CatalogError> {
         let mut batch = sled::Batch::default();
         for object in &registration.objects {
-            self.partition_key_of(table, &object.partition)?;
-            let mut key = objects_prefix(&table.database, &table.name, &object.partition);
-            key.extend_from_slice(object.key.as_bytes());
-            let Some(kept) = self.get::<RegisteredObject>(&key)? else {
-                continue;
+            let key = self.object_key(table, object)?;
+            let Some(known) = self.get::<RegisteredObject>(&key)? else {
+                return Ok(false);
             };
-            if kept.bytes != object.bytes {
-                let mended = RegisteredObject {
-                    partition: Vec::new(),
-                    key: String::new(),
-                    sequence: kept.sequence,
-                    ..object.clone()
-                };
-                batch.insert(key, encode(&mended)?);
+            let told = kept(object, known.sequence);
+            if told.bytes != known.bytes || (told.rows.is_some() && told != known) {
+                batch.insert(key, encode(&told)?);
             }
         }
-        self.db.apply_batch(batch).map_err(store)
+        self.db.apply_batch(batch).map_err(store)?;
+        Ok(true)
+    }
+
+    /// Where an object is kept, after a check that its partition's values fit the table's keys.
+    fn object_key(&self, table: &Table, object: &RegisteredObject) -> Result<Vec<u8>, CatalogError> {
+        self.partition_key_of(table, &object.partition)?;
+        let mut key = objects_prefix(&table.database, &table.name, &object.partition);
+        key.extend_from_slice(object.key.as_bytes());
+        Ok(key)
     }
 
     fn sequence(&self) -> Result<u64, CatalogError> {
@@ -149,37 +147,40 @@ impl LocalCatalog {
         }))
     }
 
-    pub(super) fn objects(
+    pub(super) async fn objects(
         &self,
         database: &str,
         name: &str,
         snapshot: &Snapshot,
         partitions: Option<&[Vec<String>]>,
-    ) -> Result<Option<Vec<RegisteredObject>>, CatalogError> {
+        part: &ObjectsPart,
+    ) -> Result<Option<Objects>, CatalogError> {
         let table = self.require_table(database, name)?;
-        let (start, values) = (table_prefix(b"o", database, name).len(), table.partition_keys.len());
-        let prefixes = match partitions {
-            None => vec![table_prefix(b"o", database, name)],
-            Some(partitions) => partitions
-                .iter()
-                .map(|values| objects_prefix(database, name, values))
-                .collect(),
-        };
-        let mut objects = Vec::new();
-        for entry in prefixes.iter().flat_map(|prefix| self.db.scan_prefix(prefix)) {
-            let (key, value) = entry.map_err(store)?;
-            let mut object: RegisteredObject = decode(&value)?;
-            if object.sequence > snapshot.sequence {
-                continue;
-            }
-            let damaged = || CatalogError::Unavailable("the catalog is damaged: a key of an object".to_owned());
-            (object.partition, object.key) = split_key(&key, start, values).ok_or_else(damaged)?;
-            objects.push(object);
-        }
+        let scan = Scan::new(&table, snapshot, partitions, part);
+        let db = self.db.clone();
+        let scanned = tokio::task::spawn_blocking(move || scan.run(&db));
+        let objects = scanned
+            .await
+            .map_err(|error| CatalogError::Unavailable(error.to_string()))??;
         // Whoever takes the mark away takes the objects along, in one change: with the mark still there, none was missed.
         let still = self.require_table(database, name)?;
         let same = still.has_registered_objects() && still.create_time_ms == table.create_time_ms;
         Ok(same.then_some(objects))
+    }
+
+    /// Takes the mark from a table, and its objects: they are not where they were registered.
+    pub(super) fn list_from_now_on(&self, batch: &mut sled::Batch, table: Table) -> Result<(), CatalogError> {
+        if !table.has_registered_objects() {
+            return Ok(());
+        }
+        self.forget_objects(batch, &table.database, Some(&table.name))?;
+        let version = table.next_version();
+        let table = Table {
+            version_id: Some(version),
+            ..table.without_registered_objects()
+        };
+        batch.insert(table_key(&table.database, &table.name), encode(&table)?);
+        Ok(())
     }
 
     /// Forgets a table's objects, or without one those of all tables of the database.
@@ -197,6 +198,92 @@ impl LocalCatalog {
             self.remove_all(batch, &prefix)?;
         }
         Ok(())
+    }
+}
+
+/// An object as it is kept: without what its key says.
+fn kept(object: &RegisteredObject, sequence: u64) -> RegisteredObject {
+    RegisteredObject {
+        partition: Vec::new(),
+        key: String::new(),
+        sequence,
+        ..object.clone()
+    }
+}
+
+/// A look at a part of a table's objects.
+struct Scan {
+    /// What the keys start with, in their order.
+    prefixes: Vec<Vec<u8>>,
+    /// The key behind which it begins.
+    after: Option<Vec<u8>>,
+    entries_max: usize,
+    bytes_max: usize,
+    /// The last registration that is seen.
+    sequence: u64,
+    /// Where the values begin in a key, and how many there are.
+    start: usize,
+    values: usize,
+}
+
+impl Scan {
+    fn new(table: &Table, snapshot: &Snapshot, partitions: Option<&[Vec<String>]>, part: &ObjectsPart) -> Scan {
+        let (database, name, values) = (&table.database, &table.name, table.partition_keys.len());
+        let whole = table_prefix(b"o", database, name);
+        let start = whole.len();
+        let mut prefixes: Vec<Vec<u8>> = match partitions {
+            None => vec![whole],
+            Some(partitions) => {
+                let fitting = partitions.iter().filter(|partition| partition.len() == values);
+                fitting.map(|values| objects_prefix(database, name, values)).collect()
+            }
+        };
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        let after = part.after.as_ref().map(|(values, key)| {
+            let mut after = objects_prefix(database, name, values);
+            after.extend_from_slice(key.as_bytes());
+            after
+        });
+        let unless_none = |max: usize| if max == 0 { usize::MAX } else { max };
+        Scan {
+            prefixes,
+            after,
+            entries_max: unless_none(part.entries_max),
+            bytes_max: unless_none(part.bytes_max),
+            sequence: snapshot.sequence,
+            start,
+            values,
+        }
+    }
+
+    fn run(&self, db: &sled::Db) -> Result<Objects, CatalogError> {
+        let (mut found, mut bytes) = (Objects::default(), 0_usize);
+        for prefix in &self.prefixes {
+            let from = match &self.after {
+                Some(after) if after >= prefix => Bound::Excluded(after.as_slice()),
+                _ => Bound::Included(prefix.as_slice()),
+            };
+            for entry in db.range::<&[u8], _>((from, Bound::Unbounded)) {
+                let (key, value) = entry.map_err(store)?;
+                if !key.starts_with(prefix) {
+                    break;
+                }
+                let mut object: RegisteredObject = decode(&value)?;
+                if object.sequence > self.sequence {
+                    continue;
+                }
+                if found.objects.len() >= self.entries_max || bytes >= self.bytes_max {
+                    found.more = true;
+                    return Ok(found);
+                }
+                let damaged = || CatalogError::Unavailable("the catalog is damaged: a key of an object".to_owned());
+                (object.partition, object.key) = split_key(&key, self.start, self.values).ok_or_else(damaged)?;
+                bytes = bytes.saturating_add(key.len() + value.len());
+                found.objects.push(object);
+            }
+        }
+        Ok(found)
     }
 }
 
