@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 
 use serde_json::json;
 use tickertape_broker::Broker;
@@ -37,7 +38,7 @@ fn output(command: &mut Command) -> String {
 /// A word count that runs, until it is killed or dropped.
 struct Running {
     child: Child,
-    lines: std::io::Lines<BufReader<ChildStdout>>,
+    lines: Receiver<String>,
     restored: usize,
 }
 
@@ -46,7 +47,15 @@ impl Running {
         let state = state.to_str().unwrap();
         let mut command = word_count(classes, &["run", bootstrap_servers, state]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (read, lines) = channel();
+        // Read to the end also when nobody waits for a line any more: it would stop at a full pipe.
+        std::thread::spawn(move || {
+            output
+                .lines()
+                .map_while(Result::ok)
+                .for_each(|line| drop(read.send(line)))
+        });
         Self {
             child,
             lines,
@@ -56,8 +65,7 @@ impl Running {
 
     /// Waits until it says that.
     fn says(&mut self, wanted: &str) {
-        for line in self.lines.by_ref() {
-            let line = line.unwrap();
+        for line in &self.lines {
             if let Some(records) = line.strip_prefix("restored ") {
                 self.restored += records.parse::<usize>().unwrap();
             }
@@ -114,8 +122,10 @@ fn killed_and_started_again(bootstrap_servers: &str) {
 
     let mut first = Running::start(&classes, bootstrap_servers, &directory.path().join("first"));
     first.says("running");
-    let (half, all) = ((LINES / 2).to_string(), LINES.to_string());
-    output(&mut word_count(&classes, &["feed", bootstrap_servers, "0", &half]));
+    let (quarter, half, all) = ((LINES / 4).to_string(), (LINES / 2).to_string(), LINES.to_string());
+    output(&mut word_count(&classes, &["feed", bootstrap_servers, "0", &quarter]));
+    output(&mut word_count(&classes, &["committed", bootstrap_servers]));
+    output(&mut word_count(&classes, &["feed", bootstrap_servers, &quarter, &half]));
     // Somewhere within a transaction, with some committed before it and much to come.
     first.says(&format!("processed {}", LINES / 2));
     first.kill();

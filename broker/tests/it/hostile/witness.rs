@@ -28,7 +28,14 @@ pub(crate) struct Witness {
 impl Witness {
     pub(crate) fn new(broker: &Process) -> Self {
         let mut producing = broker.connect();
-        let topic = producing.create_topic("witness", 1, &[("retention.ms", "-1"), ("retention.bytes", "-1")]);
+        // Its own, since a frame may rightly change the broker's.
+        let configs = [
+            ("retention.ms", "-1"),
+            ("retention.bytes", "-1"),
+            ("compression.type", "producer"),
+            ("min.insync.replicas", "1"),
+        ];
+        let topic = producing.create_topic("witness", 1, &configs);
         Self {
             producing,
             fetching: broker.connect(),

@@ -30,6 +30,7 @@ import org.apache.kafka.streams.state.KeyValueStore;
  *   run BOOTSTRAP STATE_DIR     counts the words of the topic "words" into the topic "counts" until it is ended. Prints
  *                               "running", "processed N" (records so far), "restored N" (records of a changelog)
  *   feed BOOTSTRAP FROM TO      writes these lines to "words"; line I has the words w(I%7), w(I%11) and w(I%13)
+ *   committed BOOTSTRAP         waits until a count is committed
  *   check BOOTSTRAP TOTAL       reads "counts" under read_committed until they are counts of so many words, and prints each
  *                               word with its count. Each count of a word has to be one more than the one before it
  */
@@ -41,6 +42,7 @@ public class WordCount {
         switch (args[0]) {
             case "run" -> run(args[1], args[2]);
             case "feed" -> feed(args[1], Integer.parseInt(args[2]), Integer.parseInt(args[3]));
+            case "committed" -> committed(args[1]);
             case "check" -> check(args[1], Long.parseLong(args[2]));
             default -> throw new IllegalArgumentException(args[0]);
         }
@@ -108,14 +110,29 @@ public class WordCount {
         say("fed");
     }
 
-    static void check(String bootstrap, long total) {
+    /** A consumer of the counts that are committed, from the first on. */
+    static KafkaConsumer<String, Long> counts(String bootstrap) {
         Map<String, Object> config = Map.of("bootstrap.servers", bootstrap, "isolation.level", "read_committed");
-        try (var consumer = new KafkaConsumer<>(config, new StringDeserializer(), new LongDeserializer())) {
-            List<TopicPartition> partitions = consumer.partitionsFor("counts").stream()
-                .map(info -> new TopicPartition(info.topic(), info.partition()))
-                .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
+        var consumer = new KafkaConsumer<>(config, new StringDeserializer(), new LongDeserializer());
+        List<TopicPartition> partitions = consumer.partitionsFor("counts").stream()
+            .map(info -> new TopicPartition(info.topic(), info.partition()))
+            .toList();
+        consumer.assign(partitions);
+        consumer.seekToBeginning(partitions);
+        return consumer;
+    }
+
+    static void committed(String bootstrap) {
+        try (var consumer = counts(bootstrap)) {
+            long until = System.nanoTime() + PATIENCE.toNanos();
+            while (consumer.poll(Duration.ofMillis(200)).isEmpty()) {
+                if (System.nanoTime() > until) throw new IllegalStateException("nothing is committed");
+            }
+        }
+    }
+
+    static void check(String bootstrap, long total) {
+        try (var consumer = counts(bootstrap)) {
             Map<String, Long> counts = new TreeMap<>();
             long until = System.nanoTime() + PATIENCE.toNanos();
             long counted = 0;
