@@ -18,14 +18,17 @@ use crate::config::BrokerConfig;
 use crate::coordinator::group::{GroupConfig, MigrationPolicy};
 use crate::coordinator::txn::TxnConfig;
 use crate::error::BrokerError;
+use crate::internal_topics::topic::InternalTopic;
 use crate::log::LogDir;
+use crate::metadata::agreements::Agreements;
 use crate::metadata::configs::{Configs, Identity, NamedConfigs};
 use crate::metadata::producer_ids::ProducerIds;
 use crate::metadata::store::Store;
-use crate::metadata::topics::Topics;
+use crate::metadata::topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC, Topics};
 use crate::runtime::fetch_sessions::FetchSessions;
-use crate::runtime::groups::Groups;
+use crate::runtime::groups::{Groups, Journal};
 use crate::runtime::housekeeping::{Housekeeping, HousekeepingConfig};
+use crate::runtime::internal_topics::InternalTopics;
 use crate::runtime::txn::{Intervals, Parts, Txns};
 use crate::server::address::{self, Advertised};
 use crate::server::{Server, bind};
@@ -68,6 +71,8 @@ pub(crate) struct BrokerState {
     pub groups: Groups,
     /// The transactional ids.
     pub txns: Txns,
+    /// What keeps the broker's own topics in agreement with the two.
+    pub internal_topics: InternalTopics,
     /// The ids of producers.
     pub producer_ids: Arc<ProducerIds>,
     /// The incremental fetch sessions.
@@ -112,11 +117,18 @@ impl BrokerState {
             identity.unclean_stops,
         )
         .map_err(|error| at_dir(error.to_string()))?;
-        let groups = group_config(&setup.config);
-        let groups = Groups::open(&store, Arc::new(groups), setup.clock.clone(), background.clone())
+        let topics = Arc::new(topics);
+        let internal_topic = |name: &'static str, partitions: &str| {
+            let partitions = i32::try_from(setup.config.int(partitions)).unwrap_or(1);
+            InternalTopic::new(name, partitions, Arc::clone(&topics))
+        };
+        let journal = Journal {
+            topic: internal_topic(OFFSETS_TOPIC, "offsets.topic.num.partitions"),
+        };
+        let groups = Arc::new(group_config(&setup.config));
+        let groups = Groups::open(&store, journal, groups, setup.clock.clone(), background.clone())
             .map_err(|error| at_dir(error.to_string()))?;
         groups.drop_offsets(|topic| topics.get(topic).is_none());
-        let topics = Arc::new(topics);
         let producer_ids = Arc::new(ProducerIds::open(&store).map_err(|error| at_dir(error.to_string()))?);
         let parts = Parts {
             config: txn_config(&setup.config),
@@ -125,11 +137,19 @@ impl BrokerState {
             handle: background.clone(),
             topics: Arc::clone(&topics),
             groups: groups.clone(),
+            journal: internal_topic(TRANSACTIONS_TOPIC, "transaction.state.log.num.partitions"),
             producer_ids: Arc::clone(&producer_ids),
             coordinator_epoch: identity.unclean_stops,
         };
         let txns = Txns::open(&store, parts).map_err(|error| at_dir(error.to_string()))?;
         txns.end_strays();
+        let agreements = Agreements::open(&store, identity.unclean_stops).map_err(|error| at_dir(error.to_string()))?;
+        let internal_topics = InternalTopics {
+            agreements,
+            groups: groups.clone(),
+            txns: txns.clone(),
+        };
+        internal_topics.agree(&topics);
         let group_configs = NamedConfigs::groups(&store).map_err(|error| at_dir(error.to_string()))?;
         for group_id in group_configs.names() {
             groups.set_overrides(&group_id, &group_configs.get(&group_id));
@@ -154,6 +174,7 @@ impl BrokerState {
             topics,
             groups,
             txns,
+            internal_topics,
             fetch_sessions: FetchSessions::new(setup.config.size("max.incremental.fetch.session.cache.slots")),
             stop: CancellationToken::new(),
             identity,

@@ -8,6 +8,7 @@ mod config;
 pub mod coordinator;
 mod error;
 mod hash_order;
+mod internal_topics;
 pub mod log;
 pub mod loggers;
 pub mod metadata;

@@ -7,8 +7,7 @@ use kafka_protocol::messages::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
 
 use super::{Disconnect, RequestContext};
 use crate::api::txn_offset_commit::offsets_partition;
-use crate::coordinator::group::offsets::partition_for;
-use crate::coordinator::txn::{Caller, TxnError};
+use crate::coordinator::txn::{Caller, TxnError, Version};
 
 /// From this version on there is `PRODUCER_FENCED`.
 const FENCED_SINCE: i16 = 2;
@@ -26,8 +25,8 @@ pub(crate) async fn handle(
     let added = if id.is_empty() {
         Err(TxnError::InvalidRequest)
     } else {
-        let partitions = offsets_partition(partition_for(&request.group_id));
-        ctx.broker.txns.add(id, caller, &partitions).await
+        let partitions = offsets_partition(ctx.broker.groups.partition_of(&request.group_id));
+        ctx.broker.txns.add(id, caller, Version::V1, &partitions).await
     };
     let error_code = added.map_or_else(|error| error.code_for(version >= FENCED_SINCE), |()| 0);
     Ok(AddOffsetsToTxnResponse::default().with_error_code(error_code))

@@ -15,8 +15,8 @@ use kafka_protocol::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResp
 use kafka_protocol::protocol::StrBytes;
 
 use super::{Disconnect, RequestContext};
-use crate::coordinator::group::offsets::{OFFSETS_PARTITIONS, OFFSETS_TOPIC};
-use crate::coordinator::txn::{Caller, Partitions, TxnError};
+use crate::coordinator::group::offsets::OFFSETS_TOPIC;
+use crate::coordinator::txn::{Caller, Partitions, TRANSACTIONS_TOPIC, TxnError, Version};
 use crate::error::ResponseError;
 
 /// From this version on there is `PRODUCER_FENCED`.
@@ -25,7 +25,7 @@ const FENCED_SINCE: i16 = 2;
 const BATCHED_SINCE: i16 = 4;
 
 /// Topics of the coordinators, whose partitions clients do not add.
-const INTERNAL: [&str; 2] = [OFFSETS_TOPIC, "__transaction_state"];
+const INTERNAL: [&str; 2] = [OFFSETS_TOPIC, TRANSACTIONS_TOPIC];
 
 pub(crate) async fn handle(
     ctx: &RequestContext,
@@ -65,7 +65,7 @@ async fn add(
         }
         let found = ctx.broker.topics.get(topic);
         let exists = found.is_some_and(|topic| topic.partition(index).is_some())
-            || topic == OFFSETS_TOPIC && (0..OFFSETS_PARTITIONS).contains(&index);
+            || topic == OFFSETS_TOPIC && (0..ctx.broker.groups.partitions()).contains(&index);
         (!exists).then_some(ResponseError::UnknownTopicOrPartition)
     };
     let mut all = asked
@@ -101,7 +101,12 @@ async fn add(
             Err(error) => answer(asked, |_, _| error.code()),
         };
     }
-    let code = code(ctx.broker.txns.add(id, caller, &partitions).await);
+    let rules = if version < BATCHED_SINCE {
+        Version::V1
+    } else {
+        Version::V2
+    };
+    let code = code(ctx.broker.txns.add(id, caller, rules, &partitions).await);
     answer(asked, |_, _| code)
 }
 

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{Disconnect, RequestContext, describe_configs};
 use crate::config::{Values, check_topic_overrides, log_config};
 use crate::error::{ApiError, ResponseError};
-use crate::metadata::topics::{OFFSETS_TOPIC, Topic, TopicsError, check_name};
+use crate::metadata::topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC, Topic, TopicsError, check_name};
 
 /// The topic of Kafka's own metadata, which is never to be made.
 const CLUSTER_METADATA: &str = "__cluster_metadata";
@@ -133,26 +133,16 @@ async fn create(
     Ok(result)
 }
 
-/// Makes a topic that a client has mentioned, with the broker's defaults; that of the groups' offsets as Apache Kafka does
-/// when it looks for the coordinator of one.
+/// Makes a topic that a client has mentioned, with the broker's defaults; the broker's own as Apache Kafka does when it looks
+/// for a coordinator.
 pub(crate) async fn auto_create(ctx: &RequestContext, name: &str) -> Result<Arc<Topic>, ApiError> {
     let mut asked = CreatableTopic::default()
         .with_name(TopicName(StrBytes::from_string(name.to_owned())))
         .with_num_partitions(-1)
         .with_replication_factor(-1);
-    if name == OFFSETS_TOPIC {
-        let config = &ctx.broker.config;
-        let set = |name: &'static str, value: String| {
-            CreatableTopicConfig::default()
-                .with_name(StrBytes::from_static_str(name))
-                .with_value(Some(StrBytes::from_string(value)))
-        };
-        asked.num_partitions = i32::try_from(config.int("offsets.topic.num.partitions")).unwrap_or(-1);
-        asked.configs = vec![
-            set("cleanup.policy", "compact".to_owned()),
-            set("compression.type", "producer".to_owned()),
-            set("segment.bytes", config.string("offsets.topic.segment.bytes")),
-        ];
+    if let Some((partitions, configs)) = of_internal(ctx, name) {
+        asked.num_partitions = partitions;
+        asked.configs = configs;
     }
     let plan = plan(ctx, &asked)?;
     match make(ctx, name, Uuid::new_v4(), plan.partitions, plan.overrides).await {
@@ -164,6 +154,38 @@ pub(crate) async fn auto_create(ctx: &RequestContext, name: &str) -> Result<Arc<
             .ok_or(ApiError::plain(ResponseError::LeaderNotAvailable)),
         result => result,
     }
+}
+
+/// Partitions and properties of one of the coordinators' topics.
+fn of_internal(ctx: &RequestContext, name: &str) -> Option<(i32, Vec<CreatableTopicConfig>)> {
+    let config = &ctx.broker.config;
+    let set = |name: &'static str, value: String| {
+        CreatableTopicConfig::default()
+            .with_name(StrBytes::from_static_str(name))
+            .with_value(Some(StrBytes::from_string(value)))
+    };
+    let (partitions, configs) = match name {
+        OFFSETS_TOPIC => (
+            "offsets.topic.num.partitions",
+            vec![
+                set("cleanup.policy", "compact".to_owned()),
+                set("compression.type", "producer".to_owned()),
+                set("segment.bytes", config.string("offsets.topic.segment.bytes")),
+            ],
+        ),
+        TRANSACTIONS_TOPIC => (
+            "transaction.state.log.num.partitions",
+            vec![
+                set("cleanup.policy", "compact".to_owned()),
+                set("compression.type", "uncompressed".to_owned()),
+                set("segment.bytes", config.string("transaction.state.log.segment.bytes")),
+                set("min.insync.replicas", config.string("transaction.state.log.min.isr")),
+                set("unclean.leader.election.enable", "false".to_owned()),
+            ],
+        ),
+        _ => return None,
+    };
+    Some((i32::try_from(config.int(partitions)).unwrap_or(-1), configs))
 }
 
 async fn make(
@@ -180,6 +202,7 @@ async fn make(
         .await
         .map_err(topics_error)?;
     tracing::info!(topic = name, %id, partitions, "topic is made");
+    ctx.broker.internal_topics.fill(&topic);
     Ok(topic)
 }
 

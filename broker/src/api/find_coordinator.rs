@@ -1,7 +1,7 @@
 //! FindCoordinator (10), v0–6: which broker coordinates a group or a transactional id. Here it is always this one.
 //!
-//! The first question for a group's makes `__consumer_offsets`, as in Apache Kafka: tools list it, and patterns leave it out.
-//! What groups commit is kept elsewhere, so it stays without records.
+//! The first question for a group's makes `__consumer_offsets`, and the first for a transactional id's
+//! `__transaction_state`, as in Apache Kafka.
 //!
 //! v1 adds the kind of key, v4 takes several keys (KIP-699), v6 share groups (KIP-932), which are not served:
 //! `INVALID_REQUEST`, as from an Apache Kafka without them.
@@ -12,7 +12,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::{Disconnect, RequestContext, create_topics};
 use crate::error::{ApiError, ResponseError};
-use crate::metadata::topics::OFFSETS_TOPIC;
+use crate::metadata::topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 
 /// From this version on there are several keys.
 const SEVERAL_KEYS_SINCE: i16 = 4;
@@ -30,12 +30,17 @@ pub(crate) async fn handle(
     } else {
         request.coordinator_keys
     };
-    if request.key_type == GROUP
+    let topic = match request.key_type {
+        GROUP => Some(OFFSETS_TOPIC),
+        TRANSACTION => Some(TRANSACTIONS_TOPIC),
+        _ => None,
+    };
+    if let Some(topic) = topic
         && !keys.is_empty()
-        && ctx.broker.topics.get(OFFSETS_TOPIC).is_none()
-        && let Err(error) = create_topics::auto_create(ctx, OFFSETS_TOPIC).await
+        && ctx.broker.topics.get(topic).is_none()
+        && let Err(error) = create_topics::auto_create(ctx, topic).await
     {
-        tracing::warn!(topic = OFFSETS_TOPIC, "cannot be made: {}", error.error);
+        tracing::warn!(topic, "cannot be made: {}", error.error);
     }
     let mut found = keys.into_iter().map(|key| find(ctx, request.key_type, key));
     if version >= SEVERAL_KEYS_SINCE {

@@ -9,8 +9,8 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::offset_topics::Answers;
 use super::{Disconnect, RequestContext};
-use crate::coordinator::group::offsets::{OFFSETS_TOPIC, commit_pending_refused, partition_for};
-use crate::coordinator::txn::{Caller, Partitions, TxnError};
+use crate::coordinator::group::offsets::{OFFSETS_TOPIC, commit_pending_refused};
+use crate::coordinator::txn::{Caller, Partitions, TxnError, Version};
 use crate::error::ResponseError;
 
 /// From this version on there is `TRANSACTION_ABORTABLE`.
@@ -47,12 +47,12 @@ async fn commit(
         producer_epoch: request.producer_epoch,
     };
     let (txns, id) = (&ctx.broker.txns, &request.transactional_id);
-    let index = partition_for(&request.group_id);
+    let index = ctx.broker.groups.partition_of(&request.group_id);
     if id.is_empty() && !request.group_id.is_empty() {
         return Err(TxnError::InvalidRequest);
     }
     if version >= ADDS_SINCE && !request.group_id.is_empty() {
-        txns.add(id, caller, &offsets_partition(index)).await?;
+        txns.add(id, caller, Version::V2, &offsets_partition(index)).await?;
     }
     let topic = StrBytes::from_static_str(OFFSETS_TOPIC);
     let groups = &ctx.broker.groups;

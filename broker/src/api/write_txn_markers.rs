@@ -32,16 +32,9 @@ pub(crate) async fn handle(
 }
 
 async fn write(ctx: &RequestContext, marker: &WritableTxnMarker, topic: &WritableTxnMarkerTopic, index: i32) -> i16 {
-    if topic.name.as_str() == OFFSETS_TOPIC {
-        let ended = ctx
-            .broker
-            .groups
-            .end_transaction(index, *marker.producer_id, marker.transaction_result);
-        return if ended {
-            0
-        } else {
-            ResponseError::NotLeaderOrFollower.code()
-        };
+    let of_offsets = topic.name.as_str() == OFFSETS_TOPIC;
+    if of_offsets && (ctx.broker.topics.get(OFFSETS_TOPIC).is_none() || *marker.producer_id < 0) {
+        return end_groups(ctx, marker, index);
     }
     // Kafka's batches refuse to be of nobody.
     if *marker.producer_id < 0 || marker.producer_epoch < 0 {
@@ -64,7 +57,21 @@ async fn write(ctx: &RequestContext, marker: &WritableTxnMarker, topic: &Writabl
         Ok(_) => Ok(()),
         Err(error) => Err(error),
     };
-    synced.map_or_else(|error| error.response_error().code(), |()| 0)
+    match synced {
+        Err(error) => error.response_error().code(),
+        Ok(()) if of_offsets => end_groups(ctx, marker, index),
+        Ok(()) => 0,
+    }
+}
+
+/// Ends a transaction in the groups of a partition.
+fn end_groups(ctx: &RequestContext, marker: &WritableTxnMarker, index: i32) -> i16 {
+    let groups = &ctx.broker.groups;
+    if groups.end_transaction(index, *marker.producer_id, marker.transaction_result) {
+        0
+    } else {
+        ResponseError::NotLeaderOrFollower.code()
+    }
 }
 
 /// The answer: each producer of whom partitions are named once, each of its topics once, in the order in which they were

@@ -14,6 +14,15 @@
 pub mod group;
 pub mod txn;
 
+/// The partition of the coordinators' topic, of so many, to which a group or transactional id belongs: the absolute value of
+/// Java's hash of the id, in which the smallest hash counts as 0.
+pub fn partition_for(id: &str, partitions: i32) -> i32 {
+    let hash = id
+        .encode_utf16()
+        .fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
+    hash.checked_abs().unwrap_or(0) % partitions.max(1)
+}
+
 /// What a command comes to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome<R, Record, Effect> {

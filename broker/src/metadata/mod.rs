@@ -11,12 +11,14 @@
 //! | `broker` | `cluster_id`, `running`, `unclean_stops` | text | [`configs`] |
 //! | `broker` | `next_producer_id_block` | 8, big endian | [`producer_ids`] |
 //! | `groups` | group id (length, text) · kind (1) · rest | see [`groups`] | [`groups`] |
+//! | `internal_topics` | name | topic id (16) · partitions, unclean stops (4 each, big endian) | [`agreements`] |
 //! | `transactions` | transactional id | JSON: producer, state, partitions | [`transactions`] |
 //!
 //! Values are small: a fixed binary layout that starts with a version byte, or JSON. What is acknowledged
 //! to a client and lives only here is flushed ([`store::Store::flush`]) before the reply; what can be derived
 //! from the segment files is not.
 
+pub(crate) mod agreements;
 pub(crate) mod configs;
 pub mod groups;
 pub(crate) mod producer_ids;

@@ -26,6 +26,7 @@ use super::store::{Store, StoreError, Tree};
 use crate::clock::Clock;
 use crate::config::{BrokerConfig, Values, log_config};
 pub(crate) use crate::coordinator::group::offsets::OFFSETS_TOPIC;
+pub(crate) use crate::coordinator::txn::TRANSACTIONS_TOPIC;
 use crate::log::{LogConfig, LogDir, LogError, PartitionLog};
 
 /// One partition of a topic.
@@ -41,6 +42,17 @@ pub(crate) struct Partition {
 }
 
 impl Partition {
+    /// A partition around a log, without a topic.
+    #[cfg(test)]
+    pub(crate) fn for_tests(index: i32, log: Arc<PartitionLog>) -> Partition {
+        Partition {
+            index,
+            leader_epoch: 0,
+            log,
+            deleted: AtomicBool::new(false),
+        }
+    }
+
     /// Whether its topic was deleted since the partition was looked up.
     pub(crate) fn is_deleted(&self) -> bool {
         self.deleted.load(Ordering::Acquire)
@@ -418,7 +430,7 @@ impl Topics {
 
 /// Whether a topic is the broker's own, by its name: clients that subscribe by a pattern leave it out, and none writes to it.
 pub(crate) fn is_internal(name: &str) -> bool {
-    [OFFSETS_TOPIC, "__transaction_state", "__share_group_state"].contains(&name)
+    [OFFSETS_TOPIC, TRANSACTIONS_TOPIC, "__share_group_state"].contains(&name)
 }
 
 /// Why a name cannot be a topic's, in Kafka's words.

@@ -28,6 +28,8 @@ struct Stored {
     producer_epoch: i16,
     last_producer_epoch: i16,
     timeout_ms: i32,
+    #[serde(default)]
+    client_version: i16,
     state: String,
     partitions: BTreeMap<String, Vec<i32>>,
     start_ms: i64,
@@ -100,6 +102,7 @@ fn encode(transaction: &Transaction) -> Result<Vec<u8>, StoreError> {
         producer_epoch: transaction.producer_epoch,
         last_producer_epoch: transaction.last_producer_epoch,
         timeout_ms: transaction.timeout_ms,
+        client_version: transaction.client_version,
         state: transaction.state.name().to_owned(),
         partitions: partitions
             .map(|(topic, indexes)| (topic.to_string(), indexes.iter().copied().collect()))
@@ -124,6 +127,7 @@ fn decode(value: &[u8]) -> Option<Transaction> {
         producer_epoch: stored.producer_epoch,
         last_producer_epoch: stored.last_producer_epoch,
         timeout_ms: stored.timeout_ms,
+        client_version: stored.client_version,
         state: State::of_name(&stored.state)?,
         partitions,
         start_ms: stored.start_ms,
@@ -149,6 +153,7 @@ mod tests {
                 producer_epoch: 7,
                 last_producer_epoch: 6,
                 timeout_ms: 60_000,
+                client_version: 2,
                 state,
                 partitions: [
                     (text("prices"), [0, 3].into()),

@@ -1,6 +1,7 @@
 //! Runs the group coordinator: looks groups up, has commands decided, and does what the decision says.
 //!
-//! Per command, under the group's own lock: decide, write the durable records, apply all of them, move timers, take the
+//! Per command, under the group's own lock: decide, write the durable records (to `__consumer_offsets`, where clients see
+//! them, then to the store, which counts), apply all of them, move timers, take the
 //! parked requests that are answered out of their places. Then, without the lock, wait until what was written is safe,
 //! and only then let the reply and the answers go. Who asks a group whose last change is not safe yet waits for the
 //! same flush, so that nobody is told what a crash could take back; all who wait share one flush of the store.
@@ -8,6 +9,7 @@
 //! Groups share no lock: a look-up takes a read lock of one of `SHARDS` maps, and a heartbeat writes nothing there.
 //! Each group with members has one task that sleeps until its next timer; a heartbeat only moves a deadline.
 
+mod journal;
 mod overrides;
 mod pending;
 mod slot;
@@ -38,11 +40,14 @@ use crate::clock::Clock;
 use crate::config::Values;
 use crate::coordinator::group::classic::{self, JoinCommand};
 use crate::coordinator::group::consumer::{self, HeartbeatCommand, TopicsView};
-use crate::coordinator::group::{self, Answer, Caller, Group, GroupConfig, GroupError, Outcome, offsets};
+use crate::coordinator::group::{self, Answer, Caller, Group, GroupConfig, GroupError, Outcome, Record, offsets};
 use crate::metadata::groups::GroupStore;
 use crate::metadata::store::{Store, StoreError};
+use journal::Within;
 use overrides::Overrides;
 use slot::{Done, Slot};
+
+pub(crate) use journal::{Epochs, Journal};
 
 /// Over how many maps the groups are spread.
 const SHARDS: usize = 32;
@@ -56,6 +61,7 @@ pub struct Groups {
 #[derive(Debug)]
 struct Inner {
     store: GroupStore,
+    journal: Journal,
     config: Arc<GroupConfig>,
     clock: Arc<dyn Clock>,
     /// Where timers and deliveries run.
@@ -74,8 +80,9 @@ impl Groups {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn open(
+    pub(crate) fn open(
         store: &Store,
+        journal: Journal,
         config: Arc<GroupConfig>,
         clock: Arc<dyn Clock>,
         handle: Handle,
@@ -87,6 +94,7 @@ impl Groups {
         let groups = Groups {
             inner: Arc::new(Inner {
                 store,
+                journal,
                 config,
                 clock,
                 handle,
@@ -365,7 +373,7 @@ impl Inner {
         decide: impl FnOnce(&Group, &GroupConfig, i64) -> Outcome<R>,
         park: impl FnOnce(&mut slot::Live, Outcome<R>) -> Outcome<S>,
     ) -> Result<S, GroupError> {
-        let done = self.decide(&self.find_or_make(group_id), decide, park)?;
+        let done = self.decide(&self.find_or_make(group_id), Within::Nothing, decide, park)?;
         self.finish(done).await
     }
 
@@ -403,7 +411,17 @@ impl Inner {
         slot: &Arc<Slot>,
         decide: impl FnOnce(&Group, &GroupConfig, i64) -> Outcome<()>,
     ) -> bool {
-        match self.decide(slot, decide, |_, outcome| outcome) {
+        self.settle_within(slot, Within::Nothing, decide)
+    }
+
+    /// [`Self::settle`] within a transaction or at its end.
+    fn settle_within(
+        self: &Arc<Self>,
+        slot: &Arc<Slot>,
+        within: Within,
+        decide: impl FnOnce(&Group, &GroupConfig, i64) -> Outcome<()>,
+    ) -> bool {
+        match self.decide(slot, within, decide, |_, outcome| outcome) {
             Ok(Done {
                 slot,
                 answers,
@@ -439,10 +457,29 @@ impl Inner {
         }
     }
 
+    /// Writes what is about to happen to a group that is `before` without it: to the topic, then to the store. Whether there
+    /// was anything to write to the store.
+    fn write(
+        &self,
+        group_id: &StrBytes,
+        before: &Group,
+        records: &[Record],
+        within: Within,
+        now_ms: i64,
+    ) -> Result<bool, GroupError> {
+        self.journal
+            .write(group_id, before, records, within, now_ms)
+            .map_err(|error| storage_failed(group_id, &error))?;
+        self.store
+            .write(group_id, before, records)
+            .map_err(|error| storage_failed(group_id, &error))
+    }
+
     /// Decides and carries out, under the group's lock, everything but the waiting.
     fn decide<R, S>(
         self: &Arc<Self>,
         slot: &Arc<Slot>,
+        within: Within,
         decide: impl FnOnce(&Group, &GroupConfig, i64) -> Outcome<R>,
         park: impl FnOnce(&mut slot::Live, Outcome<R>) -> Outcome<S>,
     ) -> Result<Done<S>, GroupError> {
@@ -460,13 +497,14 @@ impl Inner {
         }
         let config = self.overrides.config(slot.id());
         let config = config.as_ref().unwrap_or(&self.config);
-        let outcome = decide(live.group(), config, self.clock.now_ms());
-        let result = match self.store.write(slot.id(), live.group(), &outcome.records) {
+        let now_ms = self.clock.now_ms();
+        let outcome = decide(live.group(), config, now_ms);
+        let result = match self.write(slot.id(), live.group(), &outcome.records, within, now_ms) {
             Ok(wrote) => {
                 let outcome = park(&mut live, outcome);
                 Ok(live.carry_out(outcome, wrote))
             }
-            Err(error) => Err(storage_failed(slot.id(), &error)),
+            Err(error) => Err(error),
         };
         let retire = live.retire_if_vacant();
         if live.needs_timer_task() {
@@ -491,7 +529,7 @@ impl Inner {
     }
 }
 
-fn storage_failed(group_id: &StrBytes, error: &StoreError) -> GroupError {
+fn storage_failed(group_id: &StrBytes, error: &impl std::fmt::Display) -> GroupError {
     tracing::error!(group = group_id.as_str(), %error, "a change of a group could not be stored");
     GroupError::StorageFailed
 }

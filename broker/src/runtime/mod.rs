@@ -5,5 +5,6 @@
 pub(crate) mod fetch_sessions;
 pub mod groups;
 pub mod housekeeping;
+pub(crate) mod internal_topics;
 pub(crate) mod parked;
 pub(crate) mod txn;

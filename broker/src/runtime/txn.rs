@@ -1,6 +1,7 @@
 //! Runs the transaction coordinator: looks transactional ids up, has commands decided, and does what the decision says.
 //!
-//! Per command, under the lock of its transactional id: decide, write the records, apply them. Then, without the lock, wait
+//! Per command, under the lock of its transactional id: decide, write the records (to `__transaction_state`, where clients
+//! see them, then to the store, which counts), apply them. Then, without the lock, wait
 //! until what was written is safe, and only then reply. Who asks about an id whose last change is not safe yet waits for the
 //! same flush; all who wait share one flush of the store.
 //!
@@ -14,6 +15,7 @@
 //! record comes behind the marker.
 
 mod housekeeping;
+mod journal;
 mod markers;
 mod slot;
 mod strays;
@@ -34,8 +36,9 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::coordinator::txn::{
     self, Caller, EndCommand, Ended, InitCommand, ListFilter, NeedsProducerId, Outcome, Partitions, Transaction,
-    TxnConfig, TxnError,
+    TxnConfig, TxnError, Version,
 };
+use crate::internal_topics::topic::InternalTopic;
 use crate::metadata::producer_ids::ProducerIds;
 use crate::metadata::store::{Store, StoreError};
 use crate::metadata::topics::Topics;
@@ -67,6 +70,8 @@ pub(crate) struct Parts {
     pub topics: Arc<Topics>,
     /// The groups, for markers.
     pub groups: Groups,
+    /// Where every change is repeated for clients to see.
+    pub journal: InternalTopic,
     /// Gives out producer ids.
     pub producer_ids: Arc<ProducerIds>,
     /// Goes into each marker, so that a partition can tell an old coordinator from a new one.
@@ -146,15 +151,22 @@ impl Txns {
     ///
     /// # Errors
     /// See [`TxnError`].
-    pub(crate) async fn add(&self, id: &StrBytes, caller: Caller, partitions: &Partitions) -> Result<(), TxnError> {
+    pub(crate) async fn add(
+        &self,
+        id: &StrBytes,
+        caller: Caller,
+        version: Version,
+        partitions: &Partitions,
+    ) -> Result<(), TxnError> {
         let slot = self.inner.find(id).ok_or(TxnError::InvalidProducerIdMapping)?;
-        let done = self
-            .inner
-            .decide(&slot, |state, _, now_ms| txn::add(state, now_ms, caller, partitions))?;
+        let done = self.inner.decide(&slot, |state, _, now_ms| {
+            txn::add(state, now_ms, caller, version, partitions)
+        })?;
         self.inner.finish(done).await?
     }
 
-    /// [`Self::add`], which waits a while for the end of the producer's last transaction, if that is just being written.
+    /// [`Self::add`] by the rules of version 2, which waits a while for the end of the producer's last transaction, if that
+    /// is just being written.
     ///
     /// # Errors
     /// See [`TxnError`].
@@ -171,7 +183,7 @@ impl Txns {
             let mut completed = std::pin::pin!(slot.completed());
             // Listens from here on, so that an end between the look and the wait is not missed.
             completed.as_mut().enable();
-            match self.add(id, caller, partitions).await {
+            match self.add(id, caller, Version::V2, partitions).await {
                 Err(TxnError::Concurrent) => {}
                 other => return other,
             }
@@ -314,9 +326,11 @@ impl Inner {
         if self.stopped.is_cancelled() {
             return Err(TxnError::NotAvailable);
         }
-        let Ok(outcome) = decide(live.state(), &self.parts.config, self.parts.clock.now_ms()) else {
+        let now_ms = self.parts.clock.now_ms();
+        let Ok(outcome) = decide(live.state(), &self.parts.config, now_ms) else {
             return Ok(Decided::NeedsProducerId);
         };
+        self.repeat(slot.id(), &outcome.records, now_ms)?;
         self.store
             .write(slot.id(), &outcome.records)
             .map_err(|error| storage_failed(slot.id(), &error))?;
@@ -377,7 +391,7 @@ impl Inner {
     }
 }
 
-fn storage_failed(id: &StrBytes, error: &StoreError) -> TxnError {
+fn storage_failed(id: &StrBytes, error: &impl std::fmt::Display) -> TxnError {
     tracing::error!(transactional_id = id.as_str(), %error, "a change of a transaction could not be stored");
     TxnError::StorageFailed
 }

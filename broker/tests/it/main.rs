@@ -14,6 +14,7 @@ mod groups_next;
 mod groups_wire;
 mod histories;
 mod hostile;
+mod internal_topics;
 mod kills;
 mod model;
 mod one_node;

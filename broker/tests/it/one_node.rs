@@ -1,6 +1,8 @@
 //! The APIs that ask about more than one node can do: elections, moves, features, quotas, credentials, transactions. Each
 //! answers as a cluster of one does.
 
+use std::collections::BTreeSet;
+
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::alter_partition_reassignments_request::{ReassignablePartition, ReassignableTopic};
 use kafka_protocol::messages::alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
@@ -366,37 +368,42 @@ fn the_broker_is_the_only_controller() {
 }
 
 #[test]
-fn who_looks_for_a_groups_coordinator_finds_the_topic_of_offsets() {
+fn who_looks_for_a_coordinator_finds_its_topic() {
     let broker = Broker::builder()
         .property("offsets.topic.num.partitions", "3")
+        .property("transaction.state.log.num.partitions", "2")
         .start_blocking()
         .unwrap();
     let mut client = Client::connect(broker.bootstrap_servers());
     let listed = |client: &mut Client| {
         let request = MetadataRequest::default().with_topics(None);
         let answer = client.call(latest(ApiKey::Metadata), &request);
-        let topics = answer.topics.into_iter();
-        topics
-            .map(|topic| {
-                (
-                    topic.name.unwrap().to_string(),
-                    topic.partitions.len(),
-                    topic.is_internal,
-                )
-            })
-            .collect::<Vec<_>>()
+        let topics = answer.topics.into_iter().map(|topic| {
+            (
+                topic.name.unwrap().to_string(),
+                topic.partitions.len(),
+                topic.is_internal,
+            )
+        });
+        topics.collect::<BTreeSet<_>>()
     };
     let find = |kind| {
         FindCoordinatorRequest::default()
             .with_key_type(kind)
             .with_coordinator_keys(vec![text("anyone")])
     };
-    client.call(latest(ApiKey::FindCoordinator), &find(1));
-    assert_eq!(listed(&mut client), [], "a transaction's is none of a group");
-    for _ in 0..2 {
-        let found = client.call(latest(ApiKey::FindCoordinator), &find(0));
-        assert_eq!(found.coordinators[0].error_code, 0);
-        assert_eq!(listed(&mut client), [("__consumer_offsets".to_owned(), 3, true)]);
+    let mut expected = BTreeSet::new();
+    for (kind, topic) in [
+        (0, ("__consumer_offsets".to_owned(), 3, true)),
+        (1, ("__transaction_state".to_owned(), 2, true)),
+    ] {
+        assert_eq!(listed(&mut client), expected);
+        expected.insert(topic);
+        for _ in 0..2 {
+            let found = client.call(latest(ApiKey::FindCoordinator), &find(kind));
+            assert_eq!(found.coordinators[0].error_code, 0);
+            assert_eq!(listed(&mut client), expected);
+        }
     }
     let request = MetadataRequest::default().with_topics(None);
     let topic_id = client.call(latest(ApiKey::Metadata), &request).topics[0].topic_id;

@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers panic for it")]
 
 mod harness;
+mod internal_topics;
 mod requests;
 mod streams;

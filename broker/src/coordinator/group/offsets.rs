@@ -22,8 +22,7 @@ use validate::{validate_commit, validate_delete, validate_fetch};
 
 pub use expiry::{expire, forget_topics};
 pub use pending::{
-    OFFSETS_PARTITIONS, OFFSETS_TOPIC, PendingIndex, PendingOffset, PendingOffsets, commit_pending,
-    commit_pending_refused, end_transaction, partition_for,
+    OFFSETS_TOPIC, PendingIndex, PendingOffset, PendingOffsets, commit_pending, commit_pending_refused, end_transaction,
 };
 
 /// What is answered for a partition without a committed offset.

@@ -19,6 +19,16 @@ pub enum Version {
     V2,
 }
 
+impl Version {
+    /// The level of `transaction.version` that is kept of it: whoever does not know version 2 counts as of version 0.
+    pub(super) fn level(self) -> i16 {
+        match self {
+            Version::V1 => 0,
+            Version::V2 => 2,
+        }
+    }
+}
+
 /// EndTxn.
 #[derive(Clone, Copy, Debug)]
 pub struct EndCommand {
@@ -80,7 +90,7 @@ fn end_v1(now: &Transaction, now_ms: i64, command: &EndCommand) -> Outcome<Resul
     }
     match now.state {
         State::PrepareCommit | State::PrepareAbort => refused(TxnError::Concurrent),
-        State::Ongoing => prepare(now, now_ms, command.commit, now.clone(), |_| Ok(Ended::UNCHANGED)),
+        State::Ongoing => prepare(now, now_ms, command.commit, kept(now), |_| Ok(Ended::UNCHANGED)),
         State::CompleteCommit if command.commit => Outcome::reply(Ok(Ended::UNCHANGED)),
         State::CompleteAbort if !command.commit => Outcome::reply(Ok(Ended::UNCHANGED)),
         State::Empty | State::CompleteCommit | State::CompleteAbort => refused(TxnError::InvalidState),
@@ -166,11 +176,20 @@ fn raised(now: &Transaction, new_producer_id: Option<i64>) -> Result<Transaction
         NO_PRODUCER_ID
     };
     Ok(Transaction {
+        client_version: Version::V2.level(),
         next_producer_id,
         last_producer_epoch: now.producer_epoch,
         producer_epoch: now.producer_epoch.saturating_add(1),
         ..now.clone()
     })
+}
+
+/// The same, as a client of version 1 ends it.
+fn kept(now: &Transaction) -> Transaction {
+    Transaction {
+        client_version: Version::V1.level(),
+        ..now.clone()
+    }
 }
 
 /// The producer's id and epoch when what is prepared is complete.

@@ -42,6 +42,7 @@ pub fn init(
             producer_epoch: 0,
             last_producer_epoch: NO_EPOCH,
             timeout_ms: command.timeout_ms,
+            client_version: 0,
             state: State::Empty,
             partitions: Partitions::new(),
             start_ms: -1,

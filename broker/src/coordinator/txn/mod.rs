@@ -37,6 +37,8 @@ pub use init::{InitCommand, Initialized, init};
 pub use partitions::{Caller, add, verify};
 pub use timeout::{abort_timed_out, forget_idle};
 
+/// The topic whose partitions transactional ids belong to.
+pub const TRANSACTIONS_TOPIC: &str = "__transaction_state";
 /// No producer id.
 pub const NO_PRODUCER_ID: i64 = -1;
 /// No epoch.
@@ -124,6 +126,8 @@ pub struct Transaction {
     pub last_producer_epoch: i16,
     /// `transaction.timeout.ms` of the producer.
     pub timeout_ms: i32,
+    /// The `transaction.version` that the client, or the coordinator itself, followed in the last change.
+    pub client_version: i16,
     /// Where it stands.
     pub state: State,
     /// The partitions that are part of it.

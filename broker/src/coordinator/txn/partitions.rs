@@ -1,6 +1,6 @@
 //! Partitions of a transaction: AddPartitionsToTxn, AddOffsetsToTxn, and what Produce and TxnOffsetCommit ask.
 
-use super::{Outcome, Partitions, State, Transaction, TxnError};
+use super::{Outcome, Partitions, State, Transaction, TxnError, Version};
 
 /// Who sends a command within a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +23,12 @@ impl Caller {
     }
 }
 
-/// Decides on adding partitions, which begins the transaction if it has not begun.
+/// Decides on adding partitions, by the rules of `version`, which begins the transaction if it has not begun.
 pub fn add(
     state: Option<&Transaction>,
     now_ms: i64,
     caller: Caller,
+    version: Version,
     partitions: &Partitions,
 ) -> Outcome<Result<(), TxnError>> {
     let Some(now) = state else {
@@ -53,6 +54,7 @@ pub fn add(
         next.start_ms = now_ms;
     }
     next.last_update_ms = now_ms;
+    next.client_version = version.level();
     for (topic, indexes) in partitions {
         next.partitions.entry(topic.clone()).or_default().extend(indexes);
     }

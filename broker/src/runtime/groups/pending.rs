@@ -1,9 +1,13 @@
 //! Offsets within transactions: taken in while the transaction is open, committed or dropped at its end.
 
 use kafka_protocol::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
+use kafka_protocol::protocol::StrBytes;
 
 use super::Groups;
+use super::journal::Within;
 use crate::coordinator::group::{Group, GroupConfig, GroupError, offsets};
+use crate::coordinator::partition_for;
+use crate::internal_topics::Producer;
 
 impl Groups {
     /// TxnOffsetCommit, whose topics exist. `while_open` calls what it is given while the transaction is certain to be open,
@@ -22,10 +26,14 @@ impl Groups {
         if request.group_id.is_empty() {
             return Ok(refused(GroupError::InvalidGroupId));
         }
+        let within = Within::Transaction(Producer {
+            id: *request.producer_id,
+            epoch: request.producer_epoch,
+        });
         let mut decided = None;
         while_open(&mut || {
             let slot = self.inner.find_or_make(&request.group_id);
-            decided = Some(self.inner.decide(&slot, decide, |_, outcome| outcome));
+            decided = Some(self.inner.decide(&slot, within, decide, |_, outcome| outcome));
             // While the transaction cannot end: its end finds them.
             self.inner.pending.lock().add(*request.producer_id, &request.group_id);
         })?;
@@ -37,14 +45,16 @@ impl Groups {
         Ok(done.unwrap_or_else(refused))
     }
 
-    /// The end of a producer's transaction for the groups of one offsets partition. Whether all of it could be stored; if
-    /// not, it is to be tried again.
+    /// The end of a producer's transaction for the groups of one offsets partition, whose log has the marker. Whether all of
+    /// it could be stored; if not, it is to be tried again.
     pub(crate) fn end_transaction(&self, offsets_partition: i32, producer_id: i64, commit: bool) -> bool {
-        let group_ids = self.inner.pending.lock().groups(producer_id, offsets_partition);
+        let partitions = self.partitions();
+        let belongs = |group_id: &StrBytes| partition_for(group_id, partitions) == offsets_partition;
+        let group_ids = self.inner.pending.lock().groups(producer_id, belongs);
         let mut all = true;
         for group_id in group_ids {
             let ended = self.inner.find(&group_id).is_none_or(|slot| {
-                self.inner.settle(&slot, |group, _, _| {
+                self.inner.settle_within(&slot, Within::Marker, |group, _, _| {
                     offsets::end_transaction(group, producer_id, commit)
                 })
             });

@@ -10,6 +10,7 @@ use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 
 use super::*;
 use crate::clock::{ManualClock, SystemClock};
+use crate::internal_topics::topic::InternalTopic;
 
 /// Nothing here takes that long; a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,8 +41,22 @@ fn group_id() -> GroupId {
     GroupId(text("group"))
 }
 
+/// Without a topic, as before the first client looks for a coordinator.
+fn nowhere() -> Journal {
+    Journal {
+        topic: InternalTopic::nowhere("__consumer_offsets", 50),
+    }
+}
+
 fn open(store: &Store, config: GroupConfig) -> Groups {
-    Groups::open(store, Arc::new(config), Arc::new(SystemClock), Handle::current()).unwrap()
+    Groups::open(
+        store,
+        nowhere(),
+        Arc::new(config),
+        Arc::new(SystemClock),
+        Handle::current(),
+    )
+    .unwrap()
 }
 
 fn short_sessions() -> GroupConfig {
@@ -292,6 +307,7 @@ async fn offsets_of_deleted_topics_and_of_long_ago_are_removed() {
     let config = Arc::new(GroupConfig::default());
     let groups = Groups::open(
         &store,
+        nowhere(),
         Arc::clone(&config),
         Arc::clone(&clock) as Arc<dyn Clock>,
         Handle::current(),

@@ -125,14 +125,14 @@ impl Inner {
         let (mut left, mut unsynced) = (Partitions::new(), Vec::new());
         for (topic, indexes) in &markers.partitions {
             for index in indexes {
-                let written = if topic.as_str() == OFFSETS_TOPIC {
-                    self.parts
-                        .groups
-                        .end_transaction(*index, markers.producer_id, markers.commit)
-                        .then_some(None)
-                } else {
-                    self.append(topic, *index, markers)
-                };
+                // Readers of the log first; a group that could not be told is tried again, and the marker with it.
+                let written = self.append(topic, *index, markers).filter(|_| {
+                    topic.as_str() != OFFSETS_TOPIC
+                        || self
+                            .parts
+                            .groups
+                            .end_transaction(*index, markers.producer_id, markers.commit)
+                });
                 match written {
                     None => drop(left.entry(topic.clone()).or_default().insert(*index)),
                     Some(None) => {}

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use super::markers::append_marker;
 use super::{Inner, Txns};
+use crate::coordinator::group::offsets::OFFSETS_TOPIC;
 use crate::coordinator::txn::{State, Transaction};
 use crate::log::KnownProducer;
 
@@ -43,6 +44,9 @@ impl Inner {
                         commit,
                         self.parts.clock.now_ms(),
                     );
+                    if topic.name.as_str() == OFFSETS_TOPIC {
+                        self.parts.groups.end_transaction(partition.index, producer.id, commit);
+                    }
                     tracing::warn!(
                         topic = topic.name.as_str(),
                         partition = partition.index,
@@ -87,6 +91,7 @@ mod tests {
             producer_epoch: 5,
             last_producer_epoch: 4,
             timeout_ms: 60_000,
+            client_version: 0,
             state,
             partitions: Partitions::new(),
             start_ms: 1,

@@ -7,7 +7,7 @@ use super::draft::{current_generation, refusal};
 use super::{ClassicGroup, Draft, Member, Protocol, State};
 use crate::coordinator::group::consumer::{self, TopicsView};
 use crate::coordinator::group::{
-    Answer, Caller, Group, GroupConfig, GroupError, Outcome, Timer, detached, detached_bytes,
+    Answer, Caller, Group, GroupConfig, GroupError, Outcome, Record, Timer, detached, detached_bytes,
 };
 
 /// From this version on a dynamic member is first told its id and must join again with it (KIP-394).
@@ -84,10 +84,21 @@ pub fn join(
     } else {
         join.known_member()
     };
-    if outcome.records.is_empty() && group.membership.is_none() {
-        // Even a refused join leaves an empty group behind, as in Apache Kafka.
-        return join.draft().finish(outcome.reply);
+    if group.membership.is_none() {
+        return begun(classic, outcome);
     }
+    outcome
+}
+
+/// The first join of a group leaves an empty group behind for good, even if it is refused, as in Apache Kafka.
+fn begun(created: &ClassicGroup, mut outcome: Joined) -> Joined {
+    outcome.records.insert(
+        0,
+        Record::Membership {
+            group: Box::new(created.clone()),
+            durable: true,
+        },
+    );
     outcome
 }
 

@@ -18,17 +18,6 @@ use crate::coordinator::group::{Group, GroupConfig, GroupError, Outcome, Record,
 
 /// The topic whose partitions groups belong to, as transactions name them.
 pub const OFFSETS_TOPIC: &str = "__consumer_offsets";
-/// `offsets.topic.num.partitions`.
-pub const OFFSETS_PARTITIONS: i32 = 50;
-
-/// The partition of [`OFFSETS_TOPIC`] to which a group belongs: the absolute value of Java's hash of its id, in which the
-/// smallest hash counts as 0.
-pub fn partition_for(group_id: &str) -> i32 {
-    let hash = group_id
-        .encode_utf16()
-        .fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
-    hash.checked_abs().unwrap_or(0) % OFFSETS_PARTITIONS
-}
 
 /// An offset that a transaction will commit, or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -287,13 +276,10 @@ impl PendingIndex {
         }
     }
 
-    /// The groups of an offsets partition in which the producer may have pending offsets.
-    pub fn groups(&self, producer_id: i64, offsets_partition: i32) -> Vec<StrBytes> {
+    /// The groups in which the producer may have pending offsets, of those that `belongs` says.
+    pub fn groups(&self, producer_id: i64, belongs: impl Fn(&StrBytes) -> bool) -> Vec<StrBytes> {
         let groups = self.0.get(&producer_id).into_iter().flatten();
-        groups
-            .filter(|group_id| partition_for(group_id) == offsets_partition)
-            .cloned()
-            .collect()
+        groups.filter(|group_id| belongs(group_id)).cloned().collect()
     }
 
     /// The producer has no pending offsets in the group.

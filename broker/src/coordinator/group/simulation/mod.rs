@@ -5,5 +5,6 @@ mod client;
 mod consumers;
 mod mixed;
 mod properties;
+mod published;
 mod scenarios;
 mod world;

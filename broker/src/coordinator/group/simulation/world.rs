@@ -10,6 +10,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
+use super::published::Published;
 use crate::coordinator::group::classic::{self, JoinCommand, State};
 use crate::coordinator::group::consumer::{TopicMetadata, TopicsView};
 use crate::coordinator::group::{
@@ -93,6 +94,7 @@ pub(super) struct World {
     groups: GroupStore,
     /// The fold of everything durable that is safe.
     durable: Group,
+    published: Published,
     timers: BTreeMap<Timer, i64>,
     joins: BTreeMap<StrBytes, Ticket>,
     syncs: BTreeMap<StrBytes, Ticket>,
@@ -113,6 +115,7 @@ impl World {
             crash_at: None,
             crashes: 0,
             durable: Group::default(),
+            published: Published::default(),
             timers: BTreeMap::new(),
             joins: BTreeMap::new(),
             syncs: BTreeMap::new(),
@@ -261,6 +264,7 @@ impl World {
             settled(&self.durable),
             "a restart finds exactly what was acknowledged"
         );
+        self.published.repair(&self.durable);
         self.run(classic::recover, |_, ()| ());
     }
 
@@ -277,6 +281,7 @@ impl World {
             "the same outcome twice"
         );
 
+        self.published.append(&self.group, &outcome.records);
         let wrote = self.groups.write(&group_id(), &self.group, &outcome.records).unwrap();
         let crash = self.crash_at.take_if(|_| wrote);
         if crash == Some(CrashPoint::Lost) {
@@ -292,6 +297,7 @@ impl World {
                 self.apply_durable(record);
             }
         }
+        self.published.check(&self.durable);
         if crash == Some(CrashPoint::Untold) {
             self.crash();
             return Sent::Crashed;

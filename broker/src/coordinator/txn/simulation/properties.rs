@@ -166,11 +166,12 @@ impl Cast {
         let Some(open) = producer.open.as_mut().filter(|open| open.ending.is_none()) else {
             return;
         };
+        let version = producer.version;
         let is_added = open.added.contains(&place);
         if !is_added {
             let told = self
                 .world
-                .run(|state, _, now_ms, _| Ok(add(state, now_ms, caller, &partition(place))));
+                .run(|state, _, now_ms, _| Ok(add(state, now_ms, caller, version, &partition(place))));
             match told {
                 Told::Reply(Ok(())) => drop(open.added.insert(place)),
                 Told::Reply(Err(TxnError::Concurrent)) | Told::Nothing => return,

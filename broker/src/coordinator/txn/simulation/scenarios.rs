@@ -23,7 +23,7 @@ fn add_one(world: &mut World, producer_id: i64, producer_epoch: i16) -> Result<(
         producer_id,
         producer_epoch,
     };
-    reply(world.run(|state, _, now_ms, _| Ok(add(state, now_ms, caller, &partition(0)))))
+    reply(world.run(|state, _, now_ms, _| Ok(add(state, now_ms, caller, Version::V2, &partition(0)))))
 }
 
 fn finish(

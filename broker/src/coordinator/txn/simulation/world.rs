@@ -99,6 +99,7 @@ impl World {
             producer_epoch: epoch,
             last_producer_epoch: -1,
             timeout_ms: 60_000,
+            client_version: 0,
             state: State::Empty,
             partitions: Partitions::new(),
             start_ms: -1,

@@ -11,17 +11,22 @@ use kafka_protocol::messages::{
 use super::*;
 use crate::coordinator::group::apply;
 use crate::coordinator::group::offsets::{commit, delete, expire, forget_topics};
+use crate::coordinator::partition_for;
 use crate::metadata::groups::GroupStore;
 use crate::metadata::store::Store;
 
 #[test]
 fn a_groups_partition_is_apache_kafkas() {
     // "g".hashCode() is 103, "polygenelubricants".hashCode() is Integer.MIN_VALUE, whose absolute value Kafka takes for 0.
-    assert_eq!(partition_for("g"), 3);
-    assert_eq!(partition_for("polygenelubricants"), 0);
+    assert_eq!(partition_for("g", 50), 3);
+    assert_eq!(partition_for("polygenelubricants", 50), 0);
     // "zzzzzz".hashCode() is -685785664.
-    assert_eq!(partition_for("zzzzzz"), 14);
-    assert_eq!(partition_for(""), 0);
+    assert_eq!(partition_for("zzzzzz", 50), 14);
+    assert_eq!(partition_for("", 50), 0);
+}
+
+fn in_partition(partition: i32) -> impl Fn(&StrBytes) -> bool {
+    move |group_id| partition_for(group_id, 50) == partition
 }
 
 const TOPIC: StrBytes = StrBytes::from_static_str("t");
@@ -162,9 +167,9 @@ fn the_index_finds_groups_by_producer_and_partition() {
     index.add(1, &GROUP);
     index.add(1, &other);
     index.add(2, &GROUP);
-    assert_eq!(index.groups(1, 3), [GROUP]);
-    assert_eq!(index.groups(1, 4), [other]);
+    assert_eq!(index.groups(1, in_partition(3)), [GROUP]);
+    assert_eq!(index.groups(1, in_partition(4)), [other]);
     index.remove(1, &GROUP);
-    assert!(index.groups(1, 3).is_empty());
-    assert_eq!(index.groups(2, 3), [GROUP]);
+    assert!(index.groups(1, in_partition(3)).is_empty());
+    assert_eq!(index.groups(2, in_partition(3)), [GROUP]);
 }
