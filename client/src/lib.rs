@@ -7,6 +7,7 @@
 //! - [`KafkaOptions`]: `--bootstrap-server`, `-X name=value`, `--timeout`, checked before they are used.
 //! - [`connect`]: makes every librdkafka client of the workspace, and lets it log in.
 //! - [`wait_for_broker`]: waits with backoff for a broker that is away, and says so; a broker that refuses is not waited for.
+//! - [`check_topic_name`]: what Kafka takes for a topic's name, and what it never does.
 //! - [`Progress`]: a bar on a terminal, a line a second in a pipe while something moves.
 //! - [`s3`]: where S3 is, with which credentials, and `s3://bucket/prefix`.
 //!
@@ -21,11 +22,13 @@ mod progress;
 mod properties;
 mod refusal;
 pub mod s3;
+mod topic;
 mod usage;
 mod wait;
 
 pub use kafka::KafkaOptions;
 pub use login::{Native, Plain, connect, oauth_token};
 pub use progress::Progress;
+pub use topic::check_topic_name;
 pub use usage::{UsageError, exit_code, nearest};
 pub use wait::{Cluster, wait_for_broker};

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::kafka::KafkaOptions;
 use crate::login::{connect, oauth_token};
 use crate::refusal::Said;
+use crate::topic::check_topic_name;
 use crate::usage::UsageError;
 
 /// What a broker says about itself when it is reached.
@@ -29,8 +30,9 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// `no such topic`, with the nearest that exists; nothing when the topic is there.
+    /// `no such topic`, with the nearest that exists, or that none can have this name; nothing when the topic is there.
     pub fn require_topic(&self, topic: &str) -> Result<(), UsageError> {
+        check_topic_name(topic)?;
         match self.topics.contains_key(topic) {
             true => Ok(()),
             false => Err(self.unknown_topic(topic)),
@@ -234,5 +236,7 @@ mod tests {
         assert_eq!(cluster.require_topic("ticks"), Ok(()));
         let error = cluster.require_topic("tick").unwrap_err();
         assert_eq!(error.to_string(), "no such topic \"tick\"; did you mean \"ticks\"?");
+        let error = cluster.require_topic("ticks!").unwrap_err().to_string();
+        assert!(error.starts_with("no topic can be called \"ticks!\""), "{error}");
     }
 }

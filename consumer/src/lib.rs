@@ -39,7 +39,7 @@ pub use date::PartitionBy;
 pub use decode::OnNewType;
 pub use footer::{ColumnRange, RangeKind};
 pub use names::{Compression, Format};
-pub use options::{Break, ConsumeOptions, OnLost};
+pub use options::{Break, ConsumeOptions, OnLost, parse_memory};
 pub use registrar::{Committed, CommittedPartition, ObjectInfo, Refusal, Registrar};
 pub use run::run;
 pub use stats::{Histogram, Stats, Summary, TableSummary};

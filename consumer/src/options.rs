@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tickertape_client::{KafkaOptions, UsageError, s3::S3Options, s3::S3Url};
+use tickertape_client::{KafkaOptions, UsageError, check_topic_name, s3::S3Options, s3::S3Url};
 
 use crate::{
     date::{DateRule, PartitionBy},
@@ -249,7 +249,10 @@ impl ConsumeOptions {
     }
 
     /// What clap can't see in one option alone.
-    pub(crate) fn check(&self) -> Result<(), UsageError> {
+    ///
+    /// # Errors
+    /// Names the option and what is wrong with it.
+    pub fn check(&self) -> Result<(), UsageError> {
         if let Some(table) = &self.table {
             if self.topics.len() > 1 {
                 return Err(UsageError::new("--table names one table, so it goes with one --topic"));
@@ -261,6 +264,7 @@ impl ConsumeOptions {
             }
         }
         for (at, topic) in self.topics.iter().enumerate() {
+            check_topic_name(topic)?;
             let table = table_of_topic(topic);
             let same = self.topics[..at].iter().find(|other| table_of_topic(other) == table);
             if let Some(same) = same.filter(|_| self.table.is_none()) {
@@ -312,7 +316,11 @@ fn parse_size(text: &str) -> Result<usize, String> {
 /// Below this, what librdkafka holds ahead leaves no room for a batch, and nothing would move.
 const MEMORY_MIN: usize = 8 << 20;
 
-fn parse_memory(text: &str) -> Result<usize, String> {
+/// `--memory`: [a size](ConsumeOptions::memory) that a sink can do with.
+///
+/// # Errors
+/// The text is no size, or too small a one.
+pub fn parse_memory(text: &str) -> Result<usize, String> {
     match parse_size(text)? {
         memory if memory < MEMORY_MIN => Err("a sink needs 8 MiB at least".to_owned()),
         memory => Ok(memory),
@@ -431,5 +439,6 @@ mod tests {
         assert!(error(&[&to[..], &["--topic", "a,b", "--table", "t"]].concat()).contains("--table"));
         assert!(error(&[&to[..], &["--topic", "a", "--table", "_ledger"]].concat()).contains("_ledger"));
         assert!(error(&[&to[..], &["--topic", "a.b,a-b"]].concat()).contains("a.b and a-b"));
+        assert!(error(&[&to[..], &["--topic", "ticks,bad topic!"]].concat()).contains("\"bad topic!\""));
     }
 }

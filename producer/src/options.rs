@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use tickertape_client::{KafkaOptions, UsageError};
+use tickertape_client::{KafkaOptions, UsageError, check_topic_name};
 
 use crate::feed::Position;
 use crate::input::Input;
@@ -271,8 +271,9 @@ impl ProduceOptions {
     /// What cannot be.
     ///
     /// # Errors
-    /// Names the two options that exclude each other.
+    /// Names the two options that exclude each other, or the topic whose name no topic can have.
     pub fn check(&self) -> Result<(), UsageError> {
+        self.topics().into_iter().try_for_each(check_topic_name)?;
         if let (Some(from), Some(to)) = (self.from, self.to)
             && from > to
         {
@@ -354,5 +355,7 @@ mod tests {
     fn what_excludes_each_other_is_named() {
         assert!(parse(&["--from", "2012-01-02", "--to", "2012-01-01"]).check().is_err());
         assert!(parse(&["--feed", "ticks", "--topic", "bars"]).check().is_err());
+        assert!(parse(&["--topic", "bad topic!"]).check().is_err());
+        assert!(parse(&["--feed", "ticks", "--bars-topic", ""]).check().is_err());
     }
 }

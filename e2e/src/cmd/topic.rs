@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::types::RDKafkaErrorCode;
-use tickertape_client::{Cluster, KafkaOptions, Plain, UsageError, connect};
+use tickertape_client::{Cluster, KafkaOptions, Plain, UsageError, check_topic_name, connect};
 use tokio_util::sync::CancellationToken;
 
 /// How long one admin request may take once the broker has been reached.
@@ -52,6 +52,12 @@ pub(crate) struct Create {
     if_not_exists: bool,
     #[command(flatten)]
     kafka: KafkaOptions,
+}
+
+impl Create {
+    fn name(&self) -> &str {
+        self.name.as_deref().or(self.topic.as_deref()).unwrap_or_default()
+    }
 }
 
 #[derive(Args)]
@@ -99,7 +105,10 @@ fn name_value(text: &str) -> Result<(String, String), String> {
 /// Runs one `tickertape topic` subcommand.
 pub(crate) async fn run(command: TopicCommand, shutdown: CancellationToken) -> anyhow::Result<ExitCode> {
     let kafka = match &command {
-        TopicCommand::Create(options) => &options.kafka,
+        TopicCommand::Create(options) => {
+            check_topic_name(options.name())?;
+            &options.kafka
+        }
         TopicCommand::List(options) => &options.kafka,
         TopicCommand::Describe(options) => &options.kafka,
         TopicCommand::Delete(options) => &options.kafka,
@@ -127,10 +136,10 @@ fn admin_options() -> AdminOptions {
 }
 
 async fn create(admin: &Admin, options: Create) -> anyhow::Result<()> {
-    let name = options.name.or(options.topic).unwrap_or_default();
+    let name = options.name();
     // -1 leaves the choice to the broker (KIP-464).
     let mut topic = NewTopic::new(
-        &name,
+        name,
         options.partitions.unwrap_or(-1),
         TopicReplication::Fixed(options.replication_factor.unwrap_or(-1)),
     );
@@ -168,7 +177,7 @@ async fn create(admin: &Admin, options: Create) -> anyhow::Result<()> {
 fn hint(code: RDKafkaErrorCode, configs: &[(String, String)]) -> String {
     match code {
         RDKafkaErrorCode::InvalidTopic => {
-            "; a name has 1 to 249 letters, digits, dots, underscores and hyphens".to_owned()
+            "; there may be one already whose name differs only in dots and underscores".to_owned()
         }
         RDKafkaErrorCode::InvalidReplicationFactor => "; there are fewer brokers than --replication-factor".to_owned(),
         RDKafkaErrorCode::InvalidConfig => {

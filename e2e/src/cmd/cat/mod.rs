@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use tickertape_client::{KafkaOptions, UsageError};
+use tickertape_client::{KafkaOptions, UsageError, check_topic_name};
 use tokio_util::sync::CancellationToken;
 
 const EXAMPLES: &str = "Examples:
@@ -113,7 +113,7 @@ impl CatOptions {
     /// The one topic of -C and -P.
     fn topic(&self) -> Result<&str, UsageError> {
         match self.topics.as_slice() {
-            [topic] => Ok(topic),
+            [topic] => check_topic_name(topic).map(|()| topic.as_str()),
             [] => Err(UsageError::new("which topic? name it with -t TOPIC")),
             _ => Err(UsageError::new(
                 "-C and -P take one topic; for several use -G GROUP TOPIC...",
