@@ -13,9 +13,9 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How often a pipe gets a line while nothing moves: work without an end, such as a sink's, would fill a log.
 const EVERY_AT_REST: Duration = Duration::from_secs(30);
 
-/// Shows what was done, how fast, and when it will be over; on a terminal a bar, elsewhere one line a second.
-/// All of it goes to stderr, so that a program's output stays its own. Clones share one count; dropping the
-/// last one, or [`Progress::finish`], ends the showing.
+/// Shows what was done, how fast, and when it will be over; on a terminal a bar, elsewhere one line a second
+/// while something moves, and one every 30 seconds while nothing does. All of it goes to stderr, so that a program's
+/// output stays its own. Clones share one count; dropping the last one, or [`Progress::finish`], ends the showing.
 #[derive(Clone)]
 pub struct Progress {
     shared: Arc<Shared>,
@@ -165,7 +165,8 @@ impl std::fmt::Debug for Progress {
     }
 }
 
-/// Writes a line a second, while something moves, until the end is told. A rate is that since the line before. `None` when no thread can be had: the work matters more.
+/// Writes a line a second, while something moves, until the end is told. A rate is that since the line before. `None` when no
+/// thread can be had: the work matters more.
 fn lines(shared: &Arc<Shared>) -> Option<JoinHandle<()>> {
     let shared = Arc::clone(shared);
     let work = move || {

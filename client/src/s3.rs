@@ -15,6 +15,7 @@ use aws_config::{
 use aws_credential_types::Credentials;
 
 use crate::aws;
+use crate::usage::UsageError;
 
 /// The access key that `tickertape s3` accepts by default.
 pub const LOCAL_ACCESS_KEY_ID: &str = "tickertape";
@@ -63,7 +64,24 @@ pub enum S3OptionError {
         "no AWS region: give --region or AWS_REGION, or --s3-endpoint for a store of your own ({LOCAL_ENDPOINT} is that of `tickertape s3`)"
     )]
     NoRegion,
+    /// There is no profile of this name.
+    #[error("--profile: {unknown}")]
+    Profile {
+        /// What was given, with the nearest there is.
+        unknown: UsageError,
+    },
+    /// A profile was named, and what would have it cannot be read.
+    #[error("--profile {got}: {reason}")]
+    ProfileFiles {
+        /// What was given.
+        got: String,
+        /// What is wrong with which file.
+        reason: String,
+    },
 }
+
+/// The profile that every AWS tool uses where none is named, whether or not it stands anywhere.
+const DEFAULT_PROFILE: &str = "default";
 
 impl S3Options {
     /// Options for a server of one's own, such as the embedded one.
@@ -76,18 +94,31 @@ impl S3Options {
 
     /// The endpoint in force, if it isn't Amazon's: the option, else `AWS_ENDPOINT_URL`.
     pub fn endpoint(&self) -> Option<String> {
-        let given = self.s3_endpoint.clone().filter(|endpoint| !endpoint.is_empty());
-        given.or_else(|| {
-            std::env::var("AWS_ENDPOINT_URL")
-                .ok()
-                .filter(|endpoint| !endpoint.is_empty())
-        })
+        let given = given(self.s3_endpoint.as_deref()).map(str::to_owned);
+        given.or_else(|| variable("AWS_ENDPOINT_URL"))
+    }
+
+    /// The profile that was named, which has to be there.
+    async fn check_profile(&self) -> Result<(), S3OptionError> {
+        let Some(got) = given(self.profile.as_deref()).filter(|name| *name != DEFAULT_PROFILE) else {
+            return Ok(());
+        };
+        let known = aws::profiles().await.map_err(|error| S3OptionError::ProfileFiles {
+            got: got.to_owned(),
+            reason: chain_of(&error),
+        })?;
+        match known.get_profile(got) {
+            Some(_) => Ok(()),
+            None => Err(S3OptionError::Profile {
+                unknown: UsageError::unknown("AWS profile", got, known.profiles()),
+            }),
+        }
     }
 
     /// What every AWS client of this process is built from: credentials, region, HTTP client and endpoint.
     ///
     /// # Errors
-    /// An [`S3OptionError`] when the endpoint isn't a URL or no region is known.
+    /// An [`S3OptionError`] when the endpoint isn't a URL, there is no such profile, or no region is known.
     pub async fn sdk_config(&self) -> Result<SdkConfig, S3OptionError> {
         let endpoint = self.endpoint();
         if let Some(got) = &endpoint {
@@ -96,6 +127,7 @@ impl S3Options {
                 return Err(S3OptionError::Endpoint { got: got.clone() });
             }
         }
+        self.check_profile().await?;
         let mut loader = aws::chain(self.profile.as_deref(), self.region.as_deref());
         if let Some(endpoint) = endpoint.as_ref() {
             loader = loader.endpoint_url(endpoint);
@@ -103,9 +135,9 @@ impl S3Options {
         // One of Amazon's own, such as a VPC's, has the whole chain's credentials and region.
         if endpoint.is_some_and(|endpoint| !is_amazons(&endpoint)) {
             loader = loader.credentials_provider(self.own_store_credentials());
-            if self.region.is_none() {
+            if given(self.region.as_deref()).is_none() {
                 // Asked before the default chain, which would wait for an instance's metadata service.
-                let region = std::env::var("AWS_DEFAULT_REGION").unwrap_or_else(|_| LOCAL_REGION.to_owned());
+                let region = variable("AWS_DEFAULT_REGION").unwrap_or_else(|| LOCAL_REGION.to_owned());
                 loader = loader.region(Region::new(region));
             }
         }
@@ -117,8 +149,9 @@ impl S3Options {
     /// is named as for every AWS tool, by `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_ENDPOINT_URL` or the profile.
     ///
     /// # Errors
-    /// [`S3OptionError::NoRegion`].
+    /// [`S3OptionError::NoRegion`], and that there is no such profile.
     pub async fn aws_config(&self) -> Result<SdkConfig, S3OptionError> {
+        self.check_profile().await?;
         loaded(aws::chain(self.profile.as_deref(), self.region.as_deref())).await
     }
 
@@ -139,7 +172,7 @@ impl S3Options {
     fn own_store_credentials(&self) -> CredentialsProviderChain {
         let context = ProviderConfig::without_region().with_http_client(aws::http_client());
         let mut profile = ProfileFileCredentialsProvider::builder().configure(&context);
-        if let Some(name) = &self.profile {
+        if let Some(name) = given(self.profile.as_deref()) {
             profile = profile.profile_name(name);
         }
         let local = Credentials::new(
@@ -153,6 +186,24 @@ impl S3Options {
             .or_else("Profile", profile.build())
             .or_else("Embedded", local)
     }
+}
+
+/// An option's value. An empty one is none: so a variable of the environment is taken back.
+fn given(option: Option<&str>) -> Option<&str> {
+    option.filter(|value| !value.is_empty())
+}
+
+/// The same, of the environment.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// An error with all its causes: which file it is about stands in one, and what is wrong there in another.
+fn chain_of(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
+    texts.dedup();
+    texts.join(": ")
 }
 
 /// Whether an endpoint is one of Amazon's: `https://bucket.vpce-1a2b3c4d.s3.us-east-1.vpce.amazonaws.com`.
