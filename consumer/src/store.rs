@@ -1,7 +1,8 @@
 //! The store, with patience: what fails for a while is tried again, and said.
 //!
 //! Every call ends in one of three ways: it is done; the store refuses it for a reason that waiting doesn't
-//! mend; or the store has been away for longer than `--timeout`. A PUT may have taken effect although its
+//! mend; or it has been tried in vain for longer than `--timeout`, which does not count what it waited for its turn: with a
+//! thousand partitions written at once most of them do. A PUT may have taken effect although its
 //! answer was lost: callers must only put what may be put twice, or settle a lost race by reading
 //! ([`Store::put_if_absent`]).
 
@@ -27,6 +28,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How many requests are under way at once.
 const REQUESTS_AT_ONCE: usize = 64;
+/// How many of those to others, such as a catalog.
+const OTHERS_AT_ONCE: usize = 64;
 /// What is larger is written in parts.
 const MULTIPART_BYTES_MIN: usize = 32 << 20;
 /// The size of a part, and how many are sent at once.
@@ -89,8 +92,11 @@ pub struct Store {
     timeout: Duration,
     /// Ends waiting, not what is under way: set when the sink has to go at once.
     give_up: CancellationToken,
-    /// One for each request under way: every one costs a connection and its buffers.
+    /// One for each request under way: every one costs a connection and its buffers. Kept between two attempts of the same
+    /// request, so that it does not queue again behind all others, and fewer of them trouble a store that is in trouble.
     requests: Arc<Semaphore>,
+    /// The same for those to others: a catalog that is slow takes no turn of the store's.
+    others: Arc<Semaphore>,
 }
 
 impl Store {
@@ -102,6 +108,7 @@ impl Store {
             timeout,
             give_up,
             requests: Arc::new(Semaphore::new(REQUESTS_AT_ONCE)),
+            others: Arc::new(Semaphore::new(OTHERS_AT_ONCE)),
         }
     }
 
@@ -117,7 +124,7 @@ impl Store {
     pub async fn check_bucket(&self) -> anyhow::Result<()> {
         let bucket = &self.lake.bucket;
         let found = self
-            .patiently(&format!("bucket {bucket}"), || async {
+            .request(&format!("bucket {bucket}"), || async {
                 match self.client.head_bucket().bucket(bucket).send().await {
                     Ok(_) => Ok(true),
                     Err(error) if status(&error) == Some(404) => Ok(false),
@@ -144,7 +151,7 @@ impl Store {
         if body.len() > MULTIPART_BYTES_MIN {
             return self.put_in_parts(key, body, content_type).await;
         }
-        self.patiently(&format!("write {}", self.url(key)), || async {
+        self.request(&format!("write {}", self.url(key)), || async {
             let put = self
                 .client
                 .put_object()
@@ -172,7 +179,7 @@ impl Store {
                 .upload_id
                 .ok_or_else(|| Attempt::Again("the store gave the upload no id".to_owned()))
         };
-        let upload = self.patiently(&what, begin).await?;
+        let upload = self.request(&what, begin).await?;
         let done = self.put_parts(key, &body, &upload, &what).await;
         if done.is_err() {
             let abort = self.client.abort_multipart_upload().bucket(bucket).key(key);
@@ -194,7 +201,7 @@ impl Store {
                     let put = put.part_number(number).body(ByteStream::from(part.clone()));
                     put.send().await.map_err(|error| attempt(&error))
                 };
-                let put = self.patiently(what, put).await?;
+                let put = self.request(what, put).await?;
                 let part = CompletedPart::builder().part_number(number).set_e_tag(put.e_tag);
                 Ok::<_, StoreError>(part.build())
             }
@@ -215,7 +222,7 @@ impl Store {
                 Err(error) => Err(attempt(&error)),
             }
         };
-        self.patiently(what, complete).await
+        self.request(what, complete).await
     }
 
     /// Writes an object unless there is one. After an attempt whose answer was lost, [`Put::Exists`] may mean
@@ -224,7 +231,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn put_if_absent(&self, key: &str, body: Bytes, content_type: &str) -> Result<Put, StoreError> {
-        self.patiently(&format!("write {}", self.url(key)), || async {
+        self.request(&format!("write {}", self.url(key)), || async {
             let put = self
                 .client
                 .put_object()
@@ -246,7 +253,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
-        self.patiently(&format!("read {}", self.url(key)), || async {
+        self.request(&format!("read {}", self.url(key)), || async {
             match self.client.get_object().bucket(&self.lake.bucket).key(key).send().await {
                 Ok(object) => {
                     let body = object.body.collect().await;
@@ -265,7 +272,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn size(&self, key: &str) -> Result<Option<u64>, StoreError> {
-        self.patiently(&format!("look at {}", self.url(key)), || async {
+        self.request(&format!("look at {}", self.url(key)), || async {
             match self
                 .client
                 .head_object()
@@ -298,7 +305,7 @@ impl Store {
         let mut last = None;
         loop {
             let page = self
-                .patiently(&what, || async {
+                .request(&what, || async {
                     let list = self.client.list_objects_v2().bucket(&self.lake.bucket).prefix(prefix);
                     list.set_start_after(after.clone())
                         .send()
@@ -321,20 +328,35 @@ impl Store {
         format!("s3://{}/{key}", self.lake.bucket)
     }
 
+    /// A request to the store, in its turn.
+    async fn request<T, F>(&self, what: &str, attempt: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Attempt>>,
+    {
+        // Never closed.
+        let _one_of_some = self.requests.acquire().await.ok();
+        self.patiently(what, attempt).await
+    }
+
+    /// A request to somebody else, who is waited for as the store is.
+    pub(crate) async fn ask_other<T, F>(&self, what: &str, attempt: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Attempt>>,
+    {
+        // Never closed.
+        let _one_of_some = self.others.acquire().await.ok();
+        self.patiently(what, attempt).await
+    }
+
     /// Tries until it goes well, can't, or has failed for `--timeout`.
-    pub(crate) async fn patiently<T, F>(&self, what: &str, attempt: impl Fn() -> F) -> Result<T, StoreError>
+    async fn patiently<T, F>(&self, what: &str, attempt: impl Fn() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, Attempt>>,
     {
         let started = now();
         let mut pause = PAUSE_MIN;
         loop {
-            let outcome = {
-                // Never closed.
-                let _one_of_some = self.requests.acquire().await.ok();
-                attempt().await
-            };
-            let reason = match outcome {
+            let reason = match attempt().await {
                 Ok(done) => return Ok(done),
                 Err(Attempt::Never(reason)) => {
                     return Err(StoreError::Refused {
@@ -411,4 +433,25 @@ where
 
 fn status_text(status: u16) -> String {
     format!("HTTP {status}")
+}
+
+#[cfg(test)]
+mod tests {
+    use tickertape_client::s3::S3Options;
+
+    use super::*;
+
+    /// A catalog that is asked while all of the store's requests are under way is asked at once.
+    #[tokio::test]
+    async fn others_do_not_wait_for_the_stores_requests() {
+        let client = S3Options::at("http://127.0.0.1:1").client().await.unwrap();
+        let lake = "s3://lake/market".parse().unwrap();
+        let store = Store::new(client, lake, Duration::ZERO, CancellationToken::new());
+        let all = u32::try_from(REQUESTS_AT_ONCE).unwrap();
+        let _all = store.requests.acquire_many(all).await.unwrap();
+        let mut asked = std::pin::pin!(store.ask_other("ask", || async { Ok::<_, Attempt>(()) }));
+        assert!(matches!(futures::poll!(&mut asked), std::task::Poll::Ready(Ok(()))));
+        let mut request = std::pin::pin!(store.request("request", || async { Ok::<_, Attempt>(()) }));
+        assert!(futures::poll!(&mut request).is_pending());
+    }
 }

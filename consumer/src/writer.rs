@@ -296,7 +296,7 @@ impl Writer {
         let chain = self.chain(source);
         let ask = || async { registrar.registered_end(table, &chain).await.map_err(failed) };
         let what = format!("ask the catalog about {source}");
-        let Some(end) = self.store.patiently(&what, ask).await? else {
+        let Some(end) = self.store.ask_other(&what, ask).await? else {
             return Ok(());
         };
         match claim {
@@ -313,7 +313,7 @@ impl Writer {
             "{source}: the catalog has objects of {table} up to offset {end}, the ledger has not: queries list it from now on"
         );
         let list = || async { registrar.list_from_now_on(table).await.map_err(failed) };
-        Ok(self.store.patiently(&format!("list {table} from now on"), list).await?)
+        Ok(self.store.ask_other(&format!("list {table} from now on"), list).await?)
     }
 
     /// What a partition's batches are registered under: no two lakes have the same.
@@ -418,7 +418,7 @@ impl Writer {
             claim.start, claim.end, committed.table
         );
         let register = || async { registrar.register(&committed).await.map_err(failed) };
-        self.store.patiently(&what, register).await?;
+        self.store.ask_other(&what, register).await?;
         Ok(())
     }
 

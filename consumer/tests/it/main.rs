@@ -6,7 +6,9 @@
 mod faults;
 mod mistakes;
 mod moving;
+mod patience;
 mod process;
+mod proxy;
 mod sharing;
 mod support;
 mod writing;
