@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     batcher::Limits,
-    ledger::{Agreed, Claimant},
+    ledger::{Agreed, Claimant, LedgerError},
     metrics,
     names::{Format, Source},
     options::ConsumeOptions,
@@ -136,7 +136,7 @@ async fn prepare(
         if let (0, Some(catalog)) = (agreed.version, catalog) {
             let table = &encoding.table;
             let ask = || async { catalog.table_schema(table).await.map_err(failed) };
-            if let Some(known) = store.patiently(&format!("look up the table {table}"), ask).await? {
+            if let Some(known) = store.ask_other(&format!("look up the table {table}"), ask).await? {
                 agreed.columns = TableSchema::from_arrow(&known);
             }
         }
@@ -151,11 +151,20 @@ async fn prepare(
     Ok(Some(tables))
 }
 
-/// Who is asked to stop while waiting for the store has been obeyed: nothing was in hand.
+/// Who is asked to stop while waiting for the store, by the ledger or else, has been obeyed: nothing was in hand.
 fn unless_stopped<T>(prepared: anyhow::Result<Option<T>>) -> anyhow::Result<Option<T>> {
     match prepared {
-        Err(error) if matches!(error.downcast_ref(), Some(StoreError::Stopped { .. })) => Ok(None),
+        Err(error) if matches!(of_store(&error), Some(StoreError::Stopped { .. })) => Ok(None),
         prepared => prepared,
+    }
+}
+
+/// The store's error that this is, by itself or as the ledger's, which stands for it and so is not among its causes.
+fn of_store(error: &anyhow::Error) -> Option<&StoreError> {
+    match error.downcast_ref::<LedgerError>() {
+        Some(LedgerError::Store(error)) => Some(error),
+        Some(LedgerError::Unreadable { .. }) => None,
+        None => error.downcast_ref(),
     }
 }
 

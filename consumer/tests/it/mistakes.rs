@@ -1,8 +1,14 @@
 //! What the user got wrong is named.
 
-use tickertape_client::exit_code;
+use std::sync::Arc;
 
-use crate::support::{Catalog, World, events};
+use tickertape_client::exit_code;
+use tokio::sync::Notify;
+
+use crate::{
+    proxy::{Verdict, proxy},
+    support::{Catalog, World, events},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_named_with_the_nearest() {
@@ -59,6 +65,34 @@ async fn a_stop_while_the_store_is_waited_for_is_obeyed() {
     let mut options = world.options(&["ticks"]);
     options.s3.s3_endpoint = Some("http://127.0.0.1:1".to_owned());
     world.sink(options, &Catalog::default()).stop().await.unwrap();
+    world.shutdown().await;
+}
+
+/// The same where it is the ledger that waits: the store goes away when the sink has reserved its topic.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_while_the_ledger_is_asked_is_obeyed() {
+    let world = World::new().await;
+    world.topic("ticks", 1).await;
+    let asked = Arc::new(Notify::new());
+    let endpoint = {
+        let asked = asked.clone();
+        let decide = move |request: String| {
+            let asked = asked.clone();
+            async move {
+                if !request.contains("_schema") {
+                    return Verdict::Pass;
+                }
+                asked.notify_one();
+                Verdict::Cut
+            }
+        };
+        proxy(&world.store.endpoint_url(), decide).await
+    };
+    let mut options = world.options(&["ticks"]);
+    options.s3.s3_endpoint = Some(endpoint);
+    let sink = world.sink(options, &Catalog::default());
+    asked.notified().await;
+    assert_eq!(sink.stop().await.unwrap().total().records, 0);
     world.shutdown().await;
 }
 
