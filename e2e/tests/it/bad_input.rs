@@ -220,6 +220,17 @@ fn what_cannot_be_is_refused_before_anything_is_asked() {
         (&["consume", "--topic", "t", "--to", "s3://b/p/../q"], "s3://b/p/../q"),
         (&["bench", "--size", "0"], "1 to 1000000"),
         (&["bench", "--megabytes", "0"], "--megabytes"),
+        (&["bench", "--only", "sink-memory", "--memory", "1KiB"], "8 MiB"),
+        (&["bench", "--only", "sink-memory", "--memory", "much"], "a size"),
+        (&["bench", "--only", "sink", "--events", "5"], "--events"),
+        (&["produce", "--topic", "bad topic!"], "\"bad topic!\""),
+        (&["produce", "--partitions", "3", "--topic", "."], "\".\""),
+        (&["produce", "--feed", "ticks", "--bars-topic", "a/b"], "\"a/b\""),
+        (
+            &["consume", "--topic", "ticks,bad topic!", "--to", "s3://b/p"],
+            "\"bad topic!\"",
+        ),
+        (&["topic", "create", "a b"], "letters, digits"),
         (&["s3", "--access-key-id", ""], "--access-key-id"),
     ] {
         let (code, error) = fails(arguments);
@@ -268,11 +279,22 @@ fn a_topic_that_cannot_be_made_is_told_why() {
     let broker = Server::broker(&dir);
     let bootstrap = broker.get("bootstrap_servers");
     for (arguments, named) in [
-        (&["a b"][..], "letters, digits"),
-        (&["x", "--config", "retntion.ms=1"], "retntion.ms=1"),
+        (&["x", "--config", "retntion.ms=1"][..], "retntion.ms=1"),
         (&["x", "--replication-factor", "3"], "--replication-factor"),
     ] {
         let (code, error) = fails(&[&["topic", "create", "-b", bootstrap][..], arguments].concat());
         assert!(code == 2 && error.contains(named), "{arguments:?}: {code}: {error}");
+    }
+    for arguments in [
+        &["cat", "-C", "-t", "bad topic!"][..],
+        &["cat", "-P", "-t", "bad topic!"],
+        &["cat", "-G", "readers", "bad topic!"],
+        &["topic", "describe", "bad topic!"],
+        &["topic", "delete", "bad topic!"],
+        &["verify", "-t", "bad topic!", "--lake", "s3://market/lake"],
+    ] {
+        let (code, error) = fails(&[arguments, &["-b", bootstrap]].concat());
+        let said = error.contains("no topic can be called \"bad topic!\"") && error.contains("letters, digits");
+        assert!(code == 2 && said, "{arguments:?}: {code}: {error}");
     }
 }

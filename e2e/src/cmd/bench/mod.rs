@@ -26,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 
 use process::Process;
 
+use crate::signals::INTERRUPTED;
+
 const EXAMPLES: &str = "Examples:
   tickertape broker --listen 127.0.0.1:9092 &
   tickertape bench --pid $! --size 100 --size 1024
@@ -70,10 +72,10 @@ pub(crate) struct BenchOptions {
     #[arg(long, value_name = "PATH")]
     broker_binary: Option<PathBuf>,
     /// Events of `--only sink`, and a tenth of them of `--only sink-memory`.
-    #[arg(long, value_name = "N", default_value_t = 4_000_000)]
+    #[arg(long, value_name = "N", default_value_t = 4_000_000, value_parser = clap::value_parser!(u64).range(10..))]
     events: u64,
     /// `--memory` of the sink, for `--only sink-memory`.
-    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = parse_memory)]
     memory: String,
     /// The broker's process, whose CPU time and memory are read from /proc.
     #[arg(long, value_name = "PID")]
@@ -89,6 +91,23 @@ pub(crate) struct BenchOptions {
 fn parse_bytes(text: &str) -> Result<usize, String> {
     let bytes = text.parse().ok().filter(|bytes| (1..=1_000_000).contains(bytes));
     bytes.ok_or_else(|| "a message has 1 to 1000000 bytes".to_owned())
+}
+
+/// What the sink takes for its memory, in the words that were given.
+fn parse_memory(text: &str) -> Result<String, String> {
+    tickertape_consumer::parse_memory(text).map(|_| text.to_owned())
+}
+
+/// How often somebody looks at what runs.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long something may take that takes a moment.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// # Errors
+/// The user has asked to stop: what was started ends as the error goes up, and nothing was measured.
+fn go_on(stop: &CancellationToken) -> anyhow::Result<()> {
+    anyhow::ensure!(!stop.is_cancelled(), "interrupted");
+    Ok(())
 }
 
 /// A thing that can be measured.
@@ -188,7 +207,15 @@ impl fmt::Display for Figures {
 
 /// Runs the measurements and prints a line for each.
 pub(crate) async fn run(options: BenchOptions, shutdown: CancellationToken) -> anyhow::Result<ExitCode> {
-    tokio::task::block_in_place(|| by_themselves(&options))?;
+    match tokio::task::block_in_place(|| by_themselves(&options, &shutdown)) {
+        // Also where what was started has been asked to stop as well, by a Ctrl-C for all of the terminal.
+        Err(error) if shutdown.is_cancelled() => {
+            tracing::debug!("{error:#}");
+            eprintln!("interrupted");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        measured => measured?,
+    }
     if !options.only.is_empty() && options.only.iter().all(|measure| measure.is_by_itself()) {
         return Ok(ExitCode::SUCCESS);
     }
@@ -221,7 +248,7 @@ pub(crate) async fn run(options: BenchOptions, shutdown: CancellationToken) -> a
             async move {
                 shutdown.cancelled().await;
                 eprintln!("interrupted; the topic {topic} stays (tickertape topic delete {topic})");
-                std::process::exit(130);
+                std::process::exit(INTERRUPTED.into());
             }
         });
         let measured = tokio::task::block_in_place(|| bench.run());
@@ -235,18 +262,18 @@ pub(crate) async fn run(options: BenchOptions, shutdown: CancellationToken) -> a
     Ok(ExitCode::SUCCESS)
 }
 
-/// What starts all that it measures.
-fn by_themselves(options: &BenchOptions) -> anyhow::Result<()> {
+/// What starts all that it measures, and takes it along when it is asked to stop.
+fn by_themselves(options: &BenchOptions, stop: &CancellationToken) -> anyhow::Result<()> {
     if options.wants(Measure::Start) {
-        options.print(&start::in_process()?)?;
-        options.print(&start::process(options.broker_binary.as_deref())?)?;
+        options.print(&start::in_process(stop)?)?;
+        options.print(&start::process(options.broker_binary.as_deref(), stop)?)?;
     }
     if options.wants(Measure::Sink) {
-        options.print(&sink::speed::measure(options.events, options.partitions)?)?;
+        options.print(&sink::speed::measure(options.events, options.partitions, stop)?)?;
     }
     if options.wants(Measure::SinkMemory) {
         let messages = usize::try_from(options.events / 10)?;
-        options.print(&sink::memory::measure(messages, &options.memory)?)?;
+        options.print(&sink::memory::measure(messages, &options.memory, stop)?)?;
     }
     Ok(())
 }

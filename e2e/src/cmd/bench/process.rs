@@ -3,11 +3,15 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::channel;
 use std::time::Instant;
 
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 use tickertape_client::UsageError;
+use tokio_util::sync::CancellationToken;
+
+use super::{LOOK_EVERY, TIMEOUT, go_on};
 
 /// `utime` and `stime` count in units of 1/100 s on Linux, on every architecture that Rust's std supports.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -93,10 +97,28 @@ impl Running {
     }
 
     /// Waits for the line in which it says that it is ready.
-    pub(super) fn ready(&mut self) -> anyhow::Result<serde_json::Value> {
+    ///
+    /// # Errors
+    /// It says something else, or nothing for [`TIMEOUT`]; or `stop`.
+    pub(super) fn ready(&mut self, stop: &CancellationToken) -> anyhow::Result<serde_json::Value> {
         let out = self.0.stdout.take().context("no standard output, or read already")?;
-        let mut line = String::new();
-        BufReader::new(out).read_line(&mut line)?;
+        let (sender, said) = channel();
+        let read = move || {
+            let mut line = String::new();
+            let read = BufReader::new(out).read_line(&mut line).map(|_| line);
+            // Nobody waits for it any more after `stop`.
+            let _ = sender.send(read);
+        };
+        std::thread::Builder::new().name("ready".to_owned()).spawn(read)?;
+        let started = Instant::now();
+        let line = loop {
+            go_on(stop)?;
+            match said.recv_timeout(LOOK_EVERY) {
+                Ok(line) => break line?,
+                Err(_) if started.elapsed() > TIMEOUT => anyhow::bail!("the process has said nothing for {TIMEOUT:?}"),
+                Err(_) => {}
+            }
+        };
         serde_json::from_str(&line).with_context(|| format!("the process did not start, but said {line:?}"))
     }
 

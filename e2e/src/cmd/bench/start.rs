@@ -8,10 +8,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use serde::Serialize;
 use tickertape_broker::Broker;
+use tokio_util::sync::CancellationToken;
 
-use super::Measure;
 use super::process::Running;
 use super::raw::Raw;
+use super::{Measure, go_on};
 
 /// How often each way is started.
 const ROUNDS: usize = 20;
@@ -77,8 +78,8 @@ impl fmt::Display for Start {
 }
 
 /// Starts brokers within this process.
-pub(super) fn in_process() -> anyhow::Result<Start> {
-    rounds(Way::InProcess, || {
+pub(super) fn in_process(stop: &CancellationToken) -> anyhow::Result<Start> {
+    rounds(Way::InProcess, stop, || {
         let start = Instant::now();
         let broker = Broker::builder().start_blocking()?;
         let ready = start.elapsed();
@@ -88,8 +89,8 @@ pub(super) fn in_process() -> anyhow::Result<Start> {
 }
 
 /// Starts `binary`, or this program's own broker.
-pub(super) fn process(binary: Option<&Path>) -> anyhow::Result<Start> {
-    rounds(Way::Process, || {
+pub(super) fn process(binary: Option<&Path>, stop: &CancellationToken) -> anyhow::Result<Start> {
+    rounds(Way::Process, stop, || {
         let dir = TemporaryDir::new()?;
         let mut command = match binary {
             Some(binary) => Command::new(binary),
@@ -102,7 +103,7 @@ pub(super) fn process(binary: Option<&Path>) -> anyhow::Result<Start> {
         command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(&dir.0);
         let start = Instant::now();
         let mut running = Running::start(&mut command)?;
-        let told = running.ready()?;
+        let told = running.ready(stop)?;
         let address = told["bootstrap_servers"].as_str();
         let address = address.context("the broker does not say where it listens")?.to_owned();
         let ready = start.elapsed();
@@ -111,11 +112,16 @@ pub(super) fn process(binary: Option<&Path>) -> anyhow::Result<Start> {
     })
 }
 
-fn rounds(way: Way, mut round: impl FnMut() -> anyhow::Result<(Duration, Duration)>) -> anyhow::Result<Start> {
+fn rounds(
+    way: Way,
+    stop: &CancellationToken,
+    mut round: impl FnMut() -> anyhow::Result<(Duration, Duration)>,
+) -> anyhow::Result<Start> {
     // The first one finds neither the program nor the directory in memory.
     round()?;
     let (mut ready, mut acknowledged) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
+        go_on(stop)?;
         let times = round()?;
         ready.push(times.0);
         acknowledged.push(times.1);

@@ -1,16 +1,17 @@
 //! What memory the sink takes when as much as possible is open: many partitions, with messages of many days in each.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use serde::Serialize;
 use tickertape_client::{Plain, connect};
+use tokio_util::sync::CancellationToken;
 
-use super::{House, LOOK_EVERY, TIMEOUT, TOPIC};
-use crate::cmd::bench::Measure;
+use super::{House, TOPIC};
+use crate::cmd::bench::{LOOK_EVERY, Measure, TIMEOUT, go_on};
 
 const PARTITIONS: usize = 1_000;
 const DAYS: usize = 30;
@@ -52,21 +53,16 @@ impl fmt::Display for Memory {
 }
 
 /// Produces `messages` and has them taken with that much memory.
-pub(in super::super) fn measure(messages: usize, memory: &str) -> anyhow::Result<Memory> {
-    let house = House::open()?;
-    produce(&house, messages)?;
+pub(in super::super) fn measure(messages: usize, memory: &str, stop: &CancellationToken) -> anyhow::Result<Memory> {
+    let house = House::open(stop)?;
+    produce(&house, messages, stop)?;
     let mut sink = house.sink(&["--memory", memory, "--max-age", "10h"], false)?;
     let started = Instant::now();
     let mut most = 0;
-    let metrics = loop {
-        if let Some(metrics) = sink.metrics()? {
-            most = most.max(metrics.of("memory_bytes"));
-            if metrics.of("consumed_total") >= messages as u64 {
-                break metrics;
-            }
-        }
-        std::thread::sleep(LOOK_EVERY);
-    };
+    let metrics = sink.watch(messages as u64, stop, |_, metrics| {
+        most = most.max(metrics.of("memory_bytes"));
+        Ok(())
+    })?;
     Ok(Memory {
         measure: Measure::SinkMemory,
         partitions: PARTITIONS,
@@ -81,7 +77,7 @@ pub(in super::super) fn measure(messages: usize, memory: &str) -> anyhow::Result
     })
 }
 
-fn produce(house: &House, messages: usize) -> anyhow::Result<()> {
+fn produce(house: &House, messages: usize, stop: &CancellationToken) -> anyhow::Result<()> {
     let config = house
         .kafka()
         .client_config(&[("linger.ms", "200"), ("compression.type", "lz4")])?;
@@ -93,6 +89,7 @@ fn produce(house: &House, messages: usize) -> anyhow::Result<()> {
     }
     let producer: BaseProducer<Plain> = connect(&config, Plain)?;
     for at in 0..messages {
+        go_on(stop)?;
         // Each partition has its messages of all days in turn.
         let day = at / PARTITIONS % DAYS + 1;
         let value = format!(
@@ -109,13 +106,20 @@ fn produce(house: &House, messages: usize) -> anyhow::Result<()> {
                 error == KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull),
                 error
             );
-            producer.poll(Duration::from_millis(20));
+            go_on(stop)?;
+            producer.poll(LOOK_EVERY);
             record = again;
         }
     }
-    producer.flush(TIMEOUT)?;
+    let flushed_by = Instant::now() + TIMEOUT;
+    while producer.in_flight_count() > 0 {
+        go_on(stop)?;
+        anyhow::ensure!(Instant::now() < flushed_by, "the messages are not acknowledged");
+        // Not all of them so soon.
+        let _ = producer.flush(LOOK_EVERY);
+    }
     anyhow::ensure!(
-        house.messages()? == messages as u64,
+        house.messages(stop)? == messages as u64,
         "not all messages were acknowledged"
     );
     Ok(())

@@ -12,19 +12,20 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use tempfile::TempDir;
 use tickertape_client::{KafkaOptions, Plain, connect};
+use tokio_util::sync::CancellationToken;
 
 use super::process::{Process, Running};
+use super::{LOOK_EVERY, TIMEOUT, go_on};
 
 const TOPIC: &str = "ticks";
-const TIMEOUT: Duration = Duration::from_secs(60);
-/// How often a running sink is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long a sink may take to say something of itself before it is asked again.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
 /// The core that the sink gets for itself.
 const SINKS_CORE: &str = "0";
 
@@ -38,13 +39,13 @@ struct House {
 }
 
 impl House {
-    fn open() -> anyhow::Result<House> {
+    fn open(stop: &CancellationToken) -> anyhow::Result<House> {
         let dir = tempfile::Builder::new().prefix("tickertape-bench-").tempdir()?;
         let start = |what: &str, more: &[&str]| -> anyhow::Result<(Running, serde_json::Value)> {
             let mut command = Command::new(std::env::current_exe()?);
             command.args([what, "--listen", "127.0.0.1:0", "--data-dir"]);
             let mut running = Running::start(command.arg(dir.path().join(what)).args(more))?;
-            let ready = running.ready()?;
+            let ready = running.ready(stop)?;
             Ok((running, ready))
         };
         let (broker, told) = start("broker", &[])?;
@@ -65,12 +66,13 @@ impl House {
     }
 
     /// The messages of the topic.
-    fn messages(&self) -> anyhow::Result<u64> {
+    fn messages(&self, stop: &CancellationToken) -> anyhow::Result<u64> {
         let consumer: BaseConsumer<Plain> = connect(&self.kafka().client_config(&[])?, Plain)?;
         let metadata = consumer.fetch_metadata(Some(TOPIC), TIMEOUT)?;
         let topic = metadata.topics().first().context("the topic is not there")?;
         let mut messages = 0;
         for partition in topic.partitions() {
+            go_on(stop)?;
             let (low, high) = consumer.fetch_watermarks(TOPIC, partition.id(), TIMEOUT)?;
             messages += (high - low).unsigned_abs();
         }
@@ -134,26 +136,60 @@ struct Sink {
 }
 
 impl Sink {
-    /// What it says of itself, once it listens.
+    /// Looks at what it says of itself until it has consumed `messages`, and gives the last that it said.
     ///
     /// # Errors
-    /// It has ended.
-    fn metrics(&mut self) -> anyhow::Result<Option<Metrics>> {
-        if let Some(status) = self.running.ended()? {
-            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            bail!("the sink ended ({status}): {}", log.lines().last().unwrap_or_default());
+    /// It has ended, or makes no progress; or `stop`.
+    fn watch(
+        &mut self,
+        messages: u64,
+        stop: &CancellationToken,
+        mut look: impl FnMut(&Process, &Metrics) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Metrics> {
+        let mut progress = Progress::new(Instant::now());
+        loop {
+            go_on(stop)?;
+            if let Some(status) = self.running.ended()? {
+                bail!("the sink ended ({status}): {}", self.last_line());
+            }
+            let metrics = self.metrics();
+            if let Some(metrics) = metrics.as_ref() {
+                look(&self.process, metrics)?;
+            }
+            let consumed = metrics.as_ref().map_or(0, |metrics| metrics.of("consumed_total"));
+            match metrics {
+                Some(metrics) if consumed >= messages => return Ok(metrics),
+                metrics => {
+                    // Nothing is consumed while there is too much to be written.
+                    let done = metrics.map_or(0, |metrics| consumed + metrics.of("objects_total"));
+                    if !progress.is_made(done, Instant::now()) {
+                        let last = self.last_line();
+                        bail!("the sink has consumed {consumed} of {messages} messages and makes no progress: {last}");
+                    }
+                }
+            }
+            std::thread::sleep(LOOK_EVERY);
         }
-        let Ok(mut connection) = TcpStream::connect(self.metrics) else {
-            return Ok(None);
-        };
-        connection.write_all(b"GET /metrics HTTP/1.0\r\n\r\n")?;
+    }
+
+    /// The last that it has logged.
+    fn last_line(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        log.lines().last().unwrap_or_default().to_owned()
+    }
+
+    /// What it says of itself; nothing while it doesn't listen yet, or doesn't answer.
+    fn metrics(&self) -> Option<Metrics> {
+        let mut connection = TcpStream::connect_timeout(&self.metrics, ANSWER_MAX).ok()?;
+        connection.set_read_timeout(Some(ANSWER_MAX)).ok()?;
+        connection.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").ok()?;
         let mut answer = String::new();
-        connection.read_to_string(&mut answer)?;
+        connection.read_to_string(&mut answer).ok()?;
         let metric = |line: &str| {
             let (name, value) = line.strip_prefix("tickertape_sink_")?.split_once(' ')?;
             Some((name.to_owned(), value.parse().ok()?))
         };
-        Ok(Some(Metrics(answer.lines().filter_map(metric).collect())))
+        Some(Metrics(answer.lines().filter_map(metric).collect()))
     }
 }
 
@@ -163,5 +199,43 @@ struct Metrics(HashMap<String, u64>);
 impl Metrics {
     fn of(&self, name: &str) -> u64 {
         self.0.get(name).copied().unwrap_or(0)
+    }
+}
+
+/// Whether something still moves.
+struct Progress {
+    most: u64,
+    since: Instant,
+}
+
+impl Progress {
+    fn new(now: Instant) -> Progress {
+        Progress { most: 0, since: now }
+    }
+
+    /// Whether more than ever was done less than [`TIMEOUT`] ago.
+    fn is_made(&mut self, done: u64, now: Instant) -> bool {
+        if done > self.most {
+            (self.most, self.since) = (done, now);
+        }
+        now.saturating_duration_since(self.since) < TIMEOUT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_moves_is_waited_for_and_what_does_not_is_given_up() {
+        let start = Instant::now();
+        let mut progress = Progress::new(start);
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert!(progress.is_made(0, after(59)));
+        assert!(progress.is_made(1, after(60)), "it has moved");
+        assert!(progress.is_made(1, after(119)));
+        assert!(!progress.is_made(1, after(120)));
+        let mut never = Progress::new(start);
+        assert!(!never.is_made(0, after(60)));
     }
 }

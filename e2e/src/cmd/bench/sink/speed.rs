@@ -6,9 +6,11 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
-use super::{House, LOOK_EVERY, Metrics, Sink};
-use crate::cmd::bench::Measure;
+use super::House;
+use crate::cmd::bench::process::Running;
+use crate::cmd::bench::{LOOK_EVERY, Measure, go_on};
 
 /// The steady part: from the first batch that is written after a tenth of the events to the last one before the topic's end.
 #[derive(Debug, Serialize)]
@@ -53,13 +55,25 @@ struct Sample {
 }
 
 /// Feeds `events`, then has them written.
-pub(in super::super) fn measure(events: u64, partitions: i32) -> anyhow::Result<Speed> {
-    let house = House::open()?;
-    feed(&house, events, partitions)?;
-    let messages = house.messages()?;
+pub(in super::super) fn measure(events: u64, partitions: i32, stop: &CancellationToken) -> anyhow::Result<Speed> {
+    let house = House::open(stop)?;
+    feed(&house, events, partitions, stop)?;
+    let messages = house.messages(stop)?;
     house.make_way()?;
     let mut sink = house.sink(&[], true)?;
-    let (samples, metrics) = watch(&mut sink, messages)?;
+    // One for each time that more was written.
+    let mut samples: Vec<Sample> = Vec::new();
+    let metrics = sink.watch(messages, stop, |process, metrics| {
+        let written = metrics.of("written_total");
+        if samples.last().map_or(0, |last| last.written) < written {
+            samples.push(Sample {
+                at: Instant::now(),
+                written,
+                cpu_seconds: process.cpu_seconds()?,
+            });
+        }
+        Ok(())
+    })?;
     let steady = samples.iter().find(|sample| sample.written * 10 >= messages);
     let (Some(first), Some(last)) = (steady, samples.last()) else {
         anyhow::bail!("{messages} events are too few to measure: --events");
@@ -82,28 +96,7 @@ pub(in super::super) fn measure(events: u64, partitions: i32) -> anyhow::Result<
     })
 }
 
-/// A sample for each time that more was written, until everything is consumed; and the last metrics.
-fn watch(sink: &mut Sink, messages: u64) -> anyhow::Result<(Vec<Sample>, Metrics)> {
-    let mut samples: Vec<Sample> = Vec::new();
-    loop {
-        if let Some(metrics) = sink.metrics()? {
-            let written = metrics.of("written_total");
-            if samples.last().map_or(0, |last| last.written) < written {
-                samples.push(Sample {
-                    at: Instant::now(),
-                    written,
-                    cpu_seconds: sink.process.cpu_seconds()?,
-                });
-            }
-            if metrics.of("consumed_total") >= messages {
-                return Ok((samples, metrics));
-            }
-        }
-        std::thread::sleep(LOOK_EVERY);
-    }
-}
-
-fn feed(house: &House, events: u64, partitions: i32) -> anyhow::Result<()> {
+fn feed(house: &House, events: u64, partitions: i32, stop: &CancellationToken) -> anyhow::Result<()> {
     let mut feed = Command::new(std::env::current_exe()?);
     feed.args(["produce", "--feed", "ticks", "--speed", "max", "--rate", "max"])
         .args([
@@ -120,8 +113,15 @@ fn feed(house: &House, events: u64, partitions: i32) -> anyhow::Result<()> {
             "-X",
             "linger.ms=20",
         ]);
-    let fed = feed.stdout(Stdio::null()).stderr(Stdio::null()).status();
-    let fed = fed.context("cannot start the feed")?;
+    let fed = feed.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut feed = Running::of(fed.context("cannot start the feed")?);
+    let fed = loop {
+        if let Some(status) = feed.ended()? {
+            break status;
+        }
+        go_on(stop)?;
+        std::thread::sleep(LOOK_EVERY);
+    };
     anyhow::ensure!(fed.success(), "the feed: {fed}");
     Ok(())
 }
