@@ -17,6 +17,7 @@ use serde_json::Value;
 use super::gate::{self, Gate};
 use super::plan::{PARTS, Part, SESSION_MS, SINKS};
 use super::store_proxy::StoreProxy;
+use super::trouble::Trouble;
 
 pub(crate) const TOPIC: &str = "ticks";
 pub(crate) const GROUP: &str = "tickertape-sink";
@@ -39,6 +40,8 @@ pub(crate) struct House {
     feeds: AtomicU64,
     pub(crate) kafka: Arc<Gate>,
     pub(crate) stores: Vec<Arc<StoreProxy>>,
+    /// What is done to the S3 server itself, which those who go through no proxy feel too.
+    pub(crate) trouble: Arc<Trouble>,
 }
 
 /// What the processes are started with.
@@ -74,6 +77,7 @@ impl House {
             feeds: AtomicU64::new(0),
             kafka,
             stores,
+            trouble: Arc::default(),
         };
         for part in PARTS {
             house.start(part).await?;

@@ -13,16 +13,19 @@
 //! | `house` | the processes |
 //! | `gate`, `store_proxy` | what is between them, and cuts, holds and spoils |
 //! | `watch`, `seen` | the reader, and what it must never see |
+//! | `trouble` | whether what it was refused was the faults' doing |
 //!
 //! What must hold, at every moment: no row twice; every row below the committed offset there, in a listing as in SQL; no
-//! object and no claim changed or gone. What must hold after every round: all that was in the topic when its faults ended is
-//! written and committed before long, and no process has ended by itself. At the end `tickertape verify` compares each record.
+//! object and no claim changed or gone; and no reading of the lake fails, SQL or other, while nothing is done to the S3
+//! server. What must hold after every round: all that was in the topic when its faults ended is written and committed before
+//! long, and no process has ended by itself. At the end `tickertape verify` compares each record.
 
 mod gate;
 mod house;
 mod plan;
 mod seen;
 mod store_proxy;
+mod trouble;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -38,7 +41,7 @@ use self::house::House;
 pub(crate) use self::house::Settings;
 use self::plan::{Blow, Fault, Moment, Part, Plan, Round, SINKS, Wire};
 use self::seen::Offsets;
-use self::watch::Watch;
+use self::watch::{Sql, Watch};
 
 /// How long a sink may take to send a request that is waited for. It sends all kinds several times a second.
 const REQUEST_WAIT: Duration = Duration::from_secs(3);
@@ -65,7 +68,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Verdict> {
     let seed = settings.seed;
     let house = House::open(dir, settings).await?;
-    let watch = Watch::new(&house).await?;
+    let watch = Watch::new(&house.endpoint(), &house.bootstrap(), Arc::clone(&house.trouble)).await?;
     let stop = CancellationToken::new();
     let reading = tokio::spawn(Arc::clone(&watch).run(stop.clone()));
     let playing = play(&house, &watch, rounds, seed);
@@ -82,7 +85,9 @@ async fn play(house: &House, watch: &Watch, rounds: u64, seed: u64) -> anyhow::R
     let started = Instant::now();
     let mut kinds: BTreeMap<&'static str, u64> = BTreeMap::new();
     if !flows(house, watch).await? {
-        return Ok(vec!["no row arrived before the first round".to_owned()]);
+        let mut wrong = watch.violations();
+        wrong.push("no row arrived before the first round".to_owned());
+        return Ok(wrong);
     }
     for (number, round) in (1..=rounds).zip(Plan::new(seed)) {
         let began = Instant::now();
@@ -95,13 +100,17 @@ async fn play(house: &House, watch: &Watch, rounds: u64, seed: u64) -> anyhow::R
             *kinds.entry(fault.kind()).or_default() += 1;
         }
         report(number, &round, watch, began.elapsed());
-        let mut wrong = watch.violations();
-        wrong.extend(house.fallen()?);
+        let mut wrong = house.fallen()?;
         wrong.extend(
             struck
                 .into_iter()
                 .filter_map(|one| one.err().map(|error| format!("{error:#}"))),
         );
+        if !watch.violations().is_empty() {
+            // What else is wrong with what is there. That it can't be read is among what was said.
+            let _ = watch.pass(Sql::WhenDue).await;
+            wrong.extend(watch.violations());
+        }
         if late && wrong.is_empty() {
             wrong.push(format!(
                 "{} s after the faults ended not everything is committed",
@@ -130,7 +139,13 @@ async fn close(house: &House, watch: &Watch) -> anyhow::Result<Vec<String>> {
             wrong.push(format!("{error:#}"));
         }
     }
-    watch.pass().await.context("the reader's last pass")?;
+    // Nothing is done to anyone any more: all has to be readable.
+    if let Err(error) = watch.pass(Sql::Now).await {
+        wrong.push(format!("the reader's last pass: {error:#}"));
+    }
+    if watch.tally().queries == 0 {
+        wrong.push("SQL has answered no query".to_owned());
+    }
     watch.compare_chains();
     wrong.extend(watch.violations());
     let (whole, said) = house.verify().await?;
@@ -237,6 +252,7 @@ async fn strike(house: &House, fault: Fault, delay_ms: u64) -> anyhow::Result<()
 }
 
 async fn deal(house: &House, part: Part, blow: Blow) -> anyhow::Result<()> {
+    let _trouble = (part == Part::S3).then(|| house.trouble.begin());
     match blow {
         Blow::Kill { down_ms } => {
             house.kill(part).await?;

@@ -3,6 +3,9 @@
 //!
 //! One pass: the committed offsets first; then listings of the ledger and of all data; then every object that is new. So
 //! what is committed must be in what was listed. Then SQL is asked for rows below those offsets, over the catalog.
+//!
+//! A pass may fail while something is done to the broker or to the store, and is repeated. If listing, reading or SQL fails
+//! although nothing was done to the store meanwhile, that is as wrong as a missing row.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,8 +29,9 @@ use tickertape_consumer::ledger::Claim;
 use tickertape_lake::sql::{CatalogOptions, Engine, S3Connection};
 use tokio_util::sync::CancellationToken;
 
-use super::house::{BUCKET, GROUP, House, PARTITIONS, PREFIX, TOPIC};
+use super::house::{BUCKET, GROUP, PARTITIONS, PREFIX, TOPIC};
 use super::seen::{Listed, Offsets, Seen};
+use super::trouble::Trouble;
 
 /// How many objects are read at a time.
 const CONCURRENT_READS: usize = 8;
@@ -61,11 +65,23 @@ struct State {
     query_due: Option<Instant>,
 }
 
+/// Whether a pass asks SQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sql {
+    /// Unless it was asked a moment ago.
+    WhenDue,
+    /// In any case.
+    Now,
+}
+
 /// The reader.
 pub(crate) struct Watch {
     store: Client,
     engine: Engine,
     kafka: Arc<BaseConsumer<Silent>>,
+    trouble: Arc<Trouble>,
+    /// Held during a pass: of two at once, both would take an object for new.
+    passing: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -79,11 +95,12 @@ pub(crate) struct Tally {
 }
 
 impl Watch {
-    /// A reader of a house's lake, without any proxy in between.
-    pub(crate) async fn new(house: &House) -> anyhow::Result<Arc<Watch>> {
-        let s3 = S3Options::at(house.endpoint());
+    /// A reader of the lake at `endpoint`, without any proxy in between, and of the broker at `bootstrap`. `trouble` is what is
+    /// done to that endpoint.
+    pub(crate) async fn new(endpoint: &str, bootstrap: &str, trouble: Arc<Trouble>) -> anyhow::Result<Arc<Watch>> {
+        let s3 = S3Options::at(endpoint);
         let catalog = CatalogOptions::default().open(&s3).await?;
-        let kafka = KafkaOptions::at(house.bootstrap());
+        let kafka = KafkaOptions::at(bootstrap);
         let config = kafka.client_config(&[
             ("group.id", GROUP),
             ("enable.auto.commit", "false"),
@@ -93,6 +110,8 @@ impl Watch {
             store: s3.client().await?,
             engine: Engine::new(catalog, S3Connection::from_options(&s3).await?),
             kafka: Arc::new(connect(&config, Silent)?),
+            trouble,
+            passing: tokio::sync::Mutex::default(),
             state: Mutex::default(),
         }))
     }
@@ -121,7 +140,7 @@ impl Watch {
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
         let passes = async {
             loop {
-                if let Err(error) = self.pass().await {
+                if let Err(error) = self.pass(Sql::WhenDue).await {
                     tracing::debug!("the reader could not read: {error:#}");
                 }
                 tokio::time::sleep(PAUSE).await;
@@ -133,9 +152,26 @@ impl Watch {
     /// Looks at everything once.
     ///
     /// # Errors
-    /// The store or the broker is away.
-    pub(crate) async fn pass(&self) -> anyhow::Result<()> {
+    /// The store or the broker is away, or something is wrong, which is among [`Self::violations`] then.
+    pub(crate) async fn pass(&self, sql: Sql) -> anyhow::Result<()> {
+        let _one = self.passing.lock().await;
         let committed = self.ask_committed().await?;
+        let span = self.trouble.span();
+        let done = match self.read_lake(&committed).await {
+            Ok(()) => self.ask_sql(&committed, sql).await,
+            failed => failed,
+        };
+        if let Err(error) = &done
+            && !span.any()
+        {
+            let said = format!("the reader fails while nothing is done to the store: {error:#}");
+            self.state().seen.never(said);
+        }
+        done
+    }
+
+    /// Lists ledger and data, and reads what is new.
+    async fn read_lake(&self, committed: &Offsets) -> anyhow::Result<()> {
         let ledger = self.list(&format!("{PREFIX}/_ledger/")).await?;
         let fresh = self.state().seen.ledger(&ledger);
         let claims = fresh
@@ -167,16 +203,20 @@ impl Watch {
             for (listed, rows) in objects {
                 state.seen.object(listed, &rows);
             }
-            state.seen.committed(&committed);
-            state.committed.clone_from(&committed);
+            state.seen.committed(committed);
+            state.committed.clone_from(committed);
             state.passes += 1;
         }
-        if self.state().query_due.is_some_and(|due| Instant::now() < due) {
+        Ok(())
+    }
+
+    async fn ask_sql(&self, committed: &Offsets, sql: Sql) -> anyhow::Result<()> {
+        if sql == Sql::WhenDue && self.state().query_due.is_some_and(|due| Instant::now() < due) {
             return Ok(());
         }
         let asked = Instant::now();
-        let answered = self.query(&committed).await;
-        // SQL looks at every object's footer: with many of them the listings come first.
+        let answered = self.query(committed).await.context("SQL");
+        // A query costs more than the listings of a pass, and those find more: most of the time is theirs.
         self.state().query_due = Some(Instant::now() + asked.elapsed() * QUERY_PAUSES);
         answered
     }
@@ -329,4 +369,86 @@ fn rows(body: Bytes) -> anyhow::Result<Vec<(i32, i64)>> {
         rows.extend(pairs);
     }
     Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+    use tickertape_broker::{Broker, BrokerHandle};
+    use tickertape_client::Plain;
+    use tickertape_consumer::{ConsumeOptions, Registrar, Stats};
+    use tickertape_lake::s3::{Handle, Server, ServerConfig};
+
+    use super::*;
+    use crate::registrar::CatalogRegistrar;
+
+    /// A broker, and a store in which a sink has written what is in it.
+    async fn written(dir: &tempfile::TempDir, messages: u64) -> (BrokerHandle, Handle) {
+        let broker = Broker::builder()
+            .data_dir(dir.path().join("broker"))
+            .property("num.partitions", PARTITIONS.to_string())
+            .start()
+            .await
+            .unwrap();
+        let store = Server::start(ServerConfig::new(dir.path().join("s3"))).await.unwrap();
+        store.ensure_bucket(BUCKET).await.unwrap();
+        let kafka = KafkaOptions::at(broker.bootstrap_servers());
+        let producer: BaseProducer<Plain> = connect(&kafka.client_config(&[]).unwrap(), Plain).unwrap();
+        for seq in 0..messages {
+            let partition = (seq % PARTITIONS as u64) as i32;
+            let value = format!(r#"{{"date":"2012-06-01","seq":{seq}}}"#);
+            let record = BaseRecord::<(), String>::to(TOPIC).partition(partition).payload(&value);
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        tokio::task::spawn_blocking(move || producer.flush(Duration::from_secs(60)))
+            .await
+            .unwrap()
+            .unwrap();
+        let lake = format!("s3://{BUCKET}/{PREFIX}").parse().unwrap();
+        let s3 = S3Options::at(store.endpoint_url());
+        let mut options = ConsumeOptions::new(kafka, s3, vec![TOPIC.to_owned()], lake);
+        options.max_age = Duration::from_millis(100);
+        let registrar: Arc<dyn Registrar> = Arc::new(CatalogRegistrar::new(store.catalog()));
+        let (stop, stats) = (CancellationToken::new(), Arc::new(Stats::default()));
+        let sink = tickertape_consumer::run(options, Some(registrar), stop.clone(), Arc::clone(&stats));
+        let sink = tokio::spawn(sink);
+        while stats.written.load(Ordering::Relaxed) < messages && !sink.is_finished() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        stop.cancel();
+        assert_eq!(sink.await.unwrap().unwrap().total().records, messages);
+        (broker, store)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn sql_is_asked_and_what_it_fails_with_is_wrong_unless_the_store_is_in_trouble() {
+        let dir = tempfile::tempdir().unwrap();
+        let (broker, store) = written(&dir, 400).await;
+        let trouble = Arc::new(Trouble::default());
+        let endpoint = store.endpoint_url();
+        let watch = Watch::new(&endpoint, broker.bootstrap_servers(), Arc::clone(&trouble));
+        let watch = watch.await.unwrap();
+        watch.pass(Sql::WhenDue).await.unwrap();
+        assert_eq!((watch.tally().queries, watch.tally().rows), (1, 400));
+        // Not again so soon, but at the end in any case.
+        watch.state().query_due = Some(Instant::now() + Duration::from_secs(3_600));
+        watch.pass(Sql::WhenDue).await.unwrap();
+        assert_eq!(watch.tally().queries, 1);
+        watch.pass(Sql::Now).await.unwrap();
+        assert_eq!((watch.tally().queries, watch.violations()), (2, Vec::new()));
+
+        // Every listing is as it was, and SQL finds no table.
+        store.catalog().delete_table("default", TOPIC).await.unwrap();
+        let ongoing = trouble.begin();
+        watch.pass(Sql::Now).await.unwrap_err();
+        assert_eq!(watch.violations(), Vec::<String>::new());
+        drop(ongoing);
+        watch.pass(Sql::Now).await.unwrap_err();
+        let wrong = watch.violations();
+        assert!(wrong.len() == 1 && wrong[0].contains("SQL"), "{wrong:?}");
+        broker.shutdown().await.unwrap();
+        store.shutdown().await.unwrap();
+    }
 }
