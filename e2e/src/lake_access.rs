@@ -27,10 +27,10 @@ const AWS_VARIABLES: [&str; 6] = [
 
 /// Takes the S3 server of this machine where nothing else was named, no AWS account is set up, and one is running.
 pub(crate) fn prefer_local(s3: &mut S3Options) {
-    if s3.s3_endpoint.is_some()
-        || s3.profile.is_some()
-        || AWS_VARIABLES.iter().any(|name| std::env::var_os(name).is_some())
-    {
+    // An empty one is none, as for every AWS tool.
+    let given = |option: &Option<String>| option.as_ref().is_some_and(|value| !value.is_empty());
+    let variable = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if given(&s3.s3_endpoint) || given(&s3.profile) || AWS_VARIABLES.iter().any(variable) {
         return;
     }
     let Some(address) = LOCAL_ENDPOINT
@@ -46,27 +46,35 @@ pub(crate) fn prefer_local(s3: &mut S3Options) {
 }
 
 /// The catalog that a sink tells what it writes: the one that was named, else that of the endpoint if it has one. `None` where
-/// the endpoint has none, as other S3 servers, and for Amazon S3 where AWS Glue was not asked for.
-/// A server that is away is waited for.
+/// the endpoint has none, as other S3 servers, and for Amazon S3 where AWS Glue was not asked for; and where it was asked to
+/// stop. A server that is away is waited for.
+///
+/// # Errors
+/// At once where there is no catalog at what was named, or it refuses these credentials: what is written without one is not
+/// found by SQL. After `timeout` where nobody answers.
 pub(crate) async fn catalog_of(
     options: &CatalogOptions,
     s3: &S3Options,
     timeout: Duration,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Option<Arc<dyn Catalog>>> {
-    if options.catalog.is_some() {
-        return options.open(s3).await.map(Some);
-    }
-    let Some(endpoint) = s3.endpoint() else {
-        tracing::info!("no catalog: name one with --catalog glue, or crawl the lake");
-        return Ok(None);
+    let (place, option) = match (&options.catalog, s3.endpoint()) {
+        (Some(named), _) => (format!("--catalog {named}"), "--catalog"),
+        (None, Some(endpoint)) => (format!("the S3 server at {endpoint}"), "--s3-endpoint"),
+        (None, None) => {
+            tracing::info!("no catalog: name one with --catalog glue, or crawl the lake");
+            return Ok(None);
+        }
     };
     let catalog = options.open(s3).await?;
     let started = Instant::now();
     loop {
-        // A server in trouble is not one without a catalog: what is written without one is not found by SQL.
-        let error = match catalog.databases().await {
+        // All that a sink has to be allowed, of what changes nothing.
+        let error = match catalog.database(&options.database()).await {
             Ok(_) => return Ok(Some(catalog)),
+            Err(error @ CatalogError::NotServed(_)) if options.catalog.is_some() => {
+                return Err(UsageError::new(format!("{place}: {error}")).into());
+            }
             Err(error @ CatalogError::NotServed(_)) => {
                 tracing::info!(%error, "the S3 server has no catalog: crawl the lake, or name one with --catalog");
                 return Ok(None);
@@ -74,13 +82,11 @@ pub(crate) async fn catalog_of(
             Err(error) => error,
         };
         if started.elapsed() >= timeout {
-            bail!(
-                "the S3 server at {endpoint} does not answer ({error}); is it running there? (--s3-endpoint, --timeout)"
-            );
+            bail!("{place} does not answer ({error}); is it running there? ({option}, --timeout)");
         }
-        tracing::warn!("the S3 server at {endpoint} does not answer ({error}); waiting for it");
+        tracing::warn!("{place} does not answer ({error}); waiting for it");
         tokio::select! {
-            () = tokio::time::sleep(RETRY_PAUSE) => {}
+            () = tokio::time::sleep(RETRY_PAUSE.min(timeout)) => {}
             () = shutdown.cancelled() => return Ok(None),
         }
     }

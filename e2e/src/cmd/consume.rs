@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use tickertape_client::Progress;
-use tickertape_consumer::{ConsumeOptions, Registrar, Stats};
+use tickertape_consumer::{ConsumeOptions, Registrar, Stats, Summary};
 use tickertape_lake::sql::CatalogOptions;
 use tokio_util::sync::CancellationToken;
 
@@ -25,11 +25,16 @@ pub(crate) struct Options {
 
 /// Consumes until `shutdown`, writes what is open, commits, and says what was written.
 pub(crate) async fn run(mut options: Options, shutdown: CancellationToken) -> anyhow::Result<ExitCode> {
+    options.consume.check()?;
     lake_access::prefer_local(&mut options.consume.s3);
     options.consume.kafka.aws_profile = options.consume.s3.profile.clone();
     // A store of one's own need not have a catalog; Amazon S3 has AWS Glue's only where it was asked for.
     let (s3, timeout) = (&options.consume.s3, options.consume.kafka.timeout);
     let catalog = lake_access::catalog_of(&options.catalog, s3, timeout, &shutdown).await?;
+    if shutdown.is_cancelled() {
+        println!("{}", Summary::default());
+        return Ok(ExitCode::SUCCESS);
+    }
     let database = options.catalog.database();
     let registrar =
         catalog.map(|catalog| Arc::new(CatalogRegistrar::new(catalog).in_database(database)) as Arc<dyn Registrar>);
