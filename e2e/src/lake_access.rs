@@ -72,6 +72,7 @@ pub(crate) async fn catalog_of(
         // All that a sink has to be allowed, of what changes nothing.
         let error = match catalog.database(&options.database()).await {
             Ok(_) => return Ok(Some(catalog)),
+            Err(error @ CatalogError::Refused(_)) => return Err(UsageError::new(format!("{place}: {error}")).into()),
             Err(error @ CatalogError::NotServed(_)) if options.catalog.is_some() => {
                 return Err(UsageError::new(format!("{place}: {error}")).into());
             }
