@@ -9,7 +9,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use kafka_protocol::error::ResponseError::KafkaStorageError;
-use kafka_protocol::messages::ApiKey;
+use kafka_protocol::messages::{ApiKey, DeleteTopicsRequest, TopicName};
+use kafka_protocol::protocol::StrBytes;
 use tickertape_broker::wire::batch::Batches;
 use tickertape_broker::wire::build::BatchBuilder;
 use tickertape_broker::wire::record::Records;
@@ -17,6 +18,7 @@ use tickertape_broker::wire::record::Records;
 use crate::support::broker::PATIENCE;
 use crate::support::calls::{Topic, latest};
 use crate::support::client::Client;
+use crate::support::transactional::Me;
 
 const DISK: &str = "size=40m";
 const VALUE_BYTES: usize = 90_000;
@@ -118,6 +120,88 @@ fn check_all(client: &mut Client, topic: &Topic, acknowledged: i64) {
     );
 }
 
+/// Produces to a topic until the disk is full: how many records it has.
+fn fill(client: &mut Client, topic: &Topic) -> i64 {
+    let mut acknowledged = 0;
+    let refused = loop {
+        match produce(client, topic, acknowledged) {
+            Ok(offset) => assert_eq!(offset, acknowledged),
+            Err(code) => break code,
+        }
+        acknowledged += 1;
+    };
+    assert_eq!(refused, KafkaStorageError.code());
+    acknowledged
+}
+
+/// Waits until a transaction is what it should be.
+fn await_state(client: &mut Client, state: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let described = client.describe().transaction_state;
+        if described.as_str() == state {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "the transaction is still {}",
+            described.as_str()
+        );
+    }
+}
+
+/// What EndTxn acknowledged is decided, though a log refuses its marker: it is written when there is room, also by the next
+/// process, and a partition that is gone by then needs none.
+#[test]
+fn a_marker_that_is_refused_is_tried_until_it_is_written_or_its_partition_is_gone() {
+    const ADDS: i16 = 12;
+    let Some(mut disk) = SmallDisk::new() else {
+        eprintln!("skipped: no disk of its own can be mounted here");
+        return;
+    };
+    let (pid, mut client) = disk.start();
+    let configs = [("file.delete.delay.ms", "0"), ("retention.ms", "-1")];
+    let filled = client.create_topic("filled", 1, &configs);
+    let held = client.create_topic("held", 2, &configs);
+    let gone = client.create_topic("gone", 1, &configs);
+    let me = client.init(5, None).unwrap();
+    for (topic, partition) in [(&held, 0), (&held, 1), (&gone, 0)] {
+        assert_eq!(client.write(ADDS, topic, partition, me, 0), Ok(0));
+    }
+    let acknowledged = fill(&mut client, &filled);
+    assert_eq!(client.end(5, me, true), Ok(Me(me.0, me.1 + 1)));
+    assert_eq!(client.describe().transaction_state.as_str(), "PrepareCommit");
+    assert_eq!(
+        client.aborted(&held, 0),
+        (0, vec![]),
+        "nobody reads what is not committed"
+    );
+    kill("-9", &pid);
+
+    let (pid, mut client) = disk.start();
+    assert_eq!(client.describe().transaction_state.as_str(), "PrepareCommit");
+    let request = DeleteTopicsRequest::default()
+        .with_topic_names(vec![TopicName(StrBytes::from_static_str("gone"))])
+        .with_timeout_ms(60_000);
+    assert_eq!(client.call(5, &request).responses[0].error_code, 0);
+    assert_eq!(client.describe().transaction_state.as_str(), "PrepareCommit");
+    assert_eq!(client.aborted(&held, 1), (0, vec![]));
+    let version = latest(ApiKey::DeleteRecords);
+    let before = acknowledged - 10;
+    assert_eq!(client.delete_records(version, &filled, 0, before), (0, before));
+    await_state(&mut client, "CompleteCommit");
+    for partition in 0..2 {
+        assert_eq!(
+            client.aborted(&held, partition),
+            (2, vec![]),
+            "the record and its marker"
+        );
+    }
+    kill("-9", &pid);
+    drop(disk.shell.stdin.take());
+    disk.shell.wait().unwrap();
+}
+
 #[test]
 fn a_full_disk_costs_writes_and_nothing_else() {
     let Some(mut disk) = SmallDisk::new() else {
@@ -128,15 +212,7 @@ fn a_full_disk_costs_writes_and_nothing_else() {
     let configs = [("file.delete.delay.ms", "0"), ("retention.ms", "-1")];
     let topic = client.create_topic("filled", 1, &configs);
     let other = client.create_topic("other", 1, &configs);
-    let mut acknowledged = 0;
-    let refused = loop {
-        match produce(&mut client, &topic, acknowledged) {
-            Ok(offset) => assert_eq!(offset, acknowledged),
-            Err(code) => break code,
-        }
-        acknowledged += 1;
-    };
-    assert_eq!(refused, KafkaStorageError.code());
+    let mut acknowledged = fill(&mut client, &topic);
     assert!(acknowledged > 200, "{acknowledged}");
     assert_eq!(produce(&mut client, &other, 0), Err(KafkaStorageError.code()));
     check_all(&mut client, &topic, acknowledged);
