@@ -28,6 +28,7 @@ use parking_lot::RwLock;
 pub(crate) use apache::{
     BROKER as BROKER_PROPERTIES, CLIENT_METRICS as CLIENT_METRICS_PROPERTIES, GROUP as GROUP_PROPERTIES,
 };
+pub use broker_properties::{ListedProperty, listed_properties};
 pub(crate) use broker_properties::{broker_property, broker_synonyms, warn_of_change};
 pub(crate) use client_metrics::check_client_metrics;
 pub(crate) use definition::{Definition, Kind, Update};

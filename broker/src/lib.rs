@@ -19,6 +19,6 @@ pub mod wire;
 
 pub use api::{ServedApi, served};
 pub use broker::{Broker, BrokerBuilder, BrokerHandle};
-pub use config::ConfigError;
+pub use config::{ConfigError, ListedProperty, listed_properties};
 pub use error::{ApiError, BrokerError};
 pub use rebuild::rebuild;

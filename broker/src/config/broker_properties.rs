@@ -122,6 +122,34 @@ pub(crate) fn has_effect(name: &str) -> bool {
     WITH_EFFECT.binary_search(&name).is_ok()
 }
 
+/// A property of Apache Kafka's broker as this one takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListedProperty {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is where nobody sets it; `None` is null.
+    pub default: Option<&'static str>,
+    /// Whether it changes anything here; if not, it is checked, kept and shown.
+    pub has_effect: bool,
+    /// Whether it changes something while the broker runs, too.
+    pub while_running: bool,
+}
+
+/// Every property of a broker, by name, but for those that Apache Kafka keeps to itself.
+pub fn listed_properties() -> impl Iterator<Item = ListedProperty> {
+    let shown = BROKER.iter().filter(|definition| !definition.internal);
+    shown.map(|definition| {
+        let name = definition.name;
+        let built_in = BUILT_IN.iter().find(|(known, _)| *known == name);
+        ListedProperty {
+            name,
+            default: built_in.map(|(_, value)| *value).or(definition.default),
+            has_effect: has_effect(name),
+            while_running: has_effect(name) && definition.update != Update::ReadOnly && !AT_START.contains(&name),
+        }
+    })
+}
+
 /// The properties that a value of `name` may stand in, as Apache Kafka's DescribeConfigs looks for it: with those of other
 /// units beside it.
 pub(crate) fn broker_synonyms(name: &'static str) -> &'static [&'static str] {

@@ -1,4 +1,5 @@
-//! `docs/compatibility.md`: its table derives from what the broker serves and from the table of shapes.
+//! `docs/compatibility.md` and `docs/properties.md`: their tables derive from what the broker serves, from the table of shapes,
+//! and from the table of properties.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -28,6 +29,27 @@ fn of_clients(request: &&Message) -> bool {
     request.on_broker && !announced(request).is_empty() && !apart
 }
 
+/// Why an API of clients is not served.
+const NOT_SERVED: &[(std::ops::RangeInclusive<i16>, &str)] = &[
+    (
+        49..=49,
+        "client quotas are not enforced, so none can be set; DescribeClientQuotas finds none",
+    ),
+    (
+        51..=51,
+        "clients are not asked who they are, so there are no credentials; DescribeUserScramCredentials finds none",
+    ),
+    (76..=79, "there are no share groups (KIP-932)"),
+    (90..=92, "there are no share groups (KIP-932)"),
+];
+
+fn why_not_served(key: i16) -> &'static str {
+    let entry = NOT_SERVED.iter().find(|(keys, _)| keys.contains(&key));
+    entry
+        .map(|(_, why)| *why)
+        .unwrap_or_else(|| panic!("API {key} is not served, and nothing says why"))
+}
+
 fn written(versions: Versions) -> String {
     match versions {
         Versions { min, max } if min == max => min.to_string(),
@@ -47,7 +69,7 @@ fn table() -> String {
             max: api.max,
         });
         let (here, missing) = match here {
-            None => ("–".to_owned(), "all".to_owned()),
+            None => ("–".to_owned(), format!("all: {}", why_not_served(request.api_key))),
             Some(here) => {
                 served += 1;
                 let missing: Vec<_> = (kafka.min..=kafka.max)
@@ -68,18 +90,49 @@ fn table() -> String {
     }
     format!(
         "\nServed: {served} of the {} APIs that a broker of Apache Kafka 4.1 serves to clients; {whole} of them in every \
-         version.\n\n| key | API | Apache Kafka 4.1 | here | missing |\n|---:|---|---|---|---|\n{lines}\n",
+         version. Not among them: GetTelemetrySubscriptions and PushTelemetry (71, 72), which Apache Kafka announces only where a \
+         plug-in takes the clients' metrics; the share coordinator's own APIs (83–87), which no client asks; and those of streams \
+         groups (88, 89), whose only version Apache Kafka 4.1 does not announce.\n\n| key | API | Apache Kafka 4.1 | here | missing |\n|---:|---|---|---|---|\n{lines}\n",
         rows.len()
     )
 }
 
+/// The broker's properties: those that change something, and those that are only kept.
+fn properties() -> String {
+    let all: Vec<_> = tickertape_broker::listed_properties().collect();
+    let (with, without): (Vec<_>, Vec<_>) = all.iter().partition(|property| property.has_effect);
+    let mut text = format!(
+        "\n## With an effect\n\n{} of the {} properties of an Apache Kafka broker.\n\n| property | default | changed while it runs |\n|---|---|---|\n",
+        with.len(),
+        all.len()
+    );
+    for property in with {
+        let default = match property.default {
+            None => "null".to_owned(),
+            Some("") => String::new(),
+            Some(value) => format!("`{value}`"),
+        };
+        let changed = if property.while_running { "yes" } else { "" };
+        let _ = writeln!(text, "| `{}` | {default} | {changed} |", property.name);
+    }
+    text.push_str("\n## Without one\n\n");
+    let names: Vec<_> = without.iter().map(|property| format!("`{}`", property.name)).collect();
+    let _ = writeln!(text, "{}.\n", names.join(",\n"));
+    text
+}
+
 #[test]
 fn generated_docs_are_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/compatibility.md");
+    up_to_date("compatibility.md", &table());
+    up_to_date("properties.md", &properties());
+}
+
+fn up_to_date(name: &str, generated: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
     let page = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = page.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();
-    let wanted = format!("{before}{BEGIN}{}{END}{after}", table());
+    let wanted = format!("{before}{BEGIN}{generated}{END}{after}");
     if std::env::var_os("TICKERTAPE_WRITE_DOCS").is_some() {
         std::fs::write(&path, &wanted).unwrap();
     }
