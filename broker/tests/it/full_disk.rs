@@ -212,7 +212,7 @@ fn a_full_disk_costs_writes_and_nothing_else() {
     let configs = [("file.delete.delay.ms", "0"), ("retention.ms", "-1")];
     let topic = client.create_topic("filled", 1, &configs);
     let other = client.create_topic("other", 1, &configs);
-    let mut acknowledged = fill(&mut client, &topic);
+    let acknowledged = fill(&mut client, &topic);
     assert!(acknowledged > 200, "{acknowledged}");
     assert_eq!(produce(&mut client, &other, 0), Err(KafkaStorageError.code()));
     check_all(&mut client, &topic, acknowledged);
