@@ -19,7 +19,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{GlueCatalog, mapped};
+use super::GlueCatalog;
+use super::errors::mapped;
 use crate::catalog::{CatalogError, Registered, RegisteredObject, Registration, Snapshot};
 use crate::glue::{KEEPS_OBJECTS, REQUEST_BYTES_MAX};
 
