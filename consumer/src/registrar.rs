@@ -44,8 +44,8 @@ pub trait Registrar: Send + Sync {
         Ok(None)
     }
 
-    /// The catalog has objects of a source that the ledger doesn't have, so that nothing it has of the table can be relied on:
-    /// queries have to list its objects from now on.
+    /// The catalog has objects of a table that the ledger doesn't have, or may come to lack some: queries have to list its
+    /// objects from now on.
     ///
     /// # Errors
     /// Whatever keeps it from doing so. The sink tries again until `--timeout`.

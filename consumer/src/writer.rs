@@ -264,12 +264,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Registers a claim whose objects are there, in case that its writer didn't come to it. One of which not even what
-    /// was left could be written is passed over.
+    /// Registers a claim whose objects are there, in case that its writer didn't come to it. An object of which not even what
+    /// was left could be written is passed over; should the writer wake and put it, a listing has it.
     pub(crate) async fn announce(&self, source: &Source, claim: &Claim) -> anyhow::Result<()> {
         let mut objects = Vec::with_capacity(claim.objects.len());
+        let mut is_whole = true;
         for object in &claim.objects {
             let Some(bytes) = self.store.size(&object.key).await? else {
+                is_whole = false;
                 continue;
             };
             objects.push((
@@ -282,7 +284,25 @@ impl Writer {
                 },
             ));
         }
-        self.register(source, claim, &objects).await
+        let table = &claim.encoding.table;
+        // Before it is registered, so that no crash comes between; and after, where that has made the table.
+        if !is_whole {
+            self.list_from_now_on(table).await?;
+        }
+        self.register(source, claim, &objects).await?;
+        if !is_whole {
+            self.list_from_now_on(table).await?;
+        }
+        Ok(())
+    }
+
+    /// Has queries list a table's objects: the catalog may not have all of them, or have others.
+    async fn list_from_now_on(&self, table: &str) -> anyhow::Result<()> {
+        let Some(registrar) = &self.registrar else {
+            return Ok(());
+        };
+        let list = || async { registrar.list_from_now_on(table).await.map_err(failed) };
+        Ok(self.store.ask_other(&format!("list {table} from now on"), list).await?)
     }
 
     /// Compares the end of a partition's chain in the catalog with its last claim, which is written: registers it with a
@@ -312,8 +332,7 @@ impl Writer {
         tracing::warn!(
             "{source}: the catalog has objects of {table} up to offset {end}, the ledger has not: queries list it from now on"
         );
-        let list = || async { registrar.list_from_now_on(table).await.map_err(failed) };
-        Ok(self.store.ask_other(&format!("list {table} from now on"), list).await?)
+        self.list_from_now_on(table).await
     }
 
     /// What a partition's batches are registered under: no two lakes have the same.

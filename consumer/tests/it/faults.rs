@@ -317,5 +317,31 @@ async fn what_is_left_of_a_claim_is_written_and_what_is_gone_is_named() {
     let rows = world.rows("ticks").await;
     let expected: Vec<i64> = (0..40).filter(|at| at % 2 == 1 || *at >= 20).collect();
     assert_eq!(rows.keys().map(|(_, offset)| *offset).collect::<Vec<_>>(), expected);
+    assert_eq!(catalog.listed.lock().unwrap()[..], Vec::<String>::new()[..]);
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_of_which_nothing_is_left_is_listed_in_case_that_its_writer_wakes() {
+    let world = World::new().await;
+    world.topic("ticks", 1).await;
+    let catalog = Catalog::default();
+    written(&world, &catalog, 0..40).await;
+    let (_, claim) = claims(&world).await.pop().unwrap();
+    remove(&world, claim["objects"][0]["key"].as_str().unwrap()).await;
+    set_offset(&world, 40).await;
+    world.delete_records("ticks", 0, 40).await;
+    // It was claimed and not registered.
+    *catalog.end.lock().unwrap() = Some(0);
+    let sink = world.sink(world.options(&["ticks"]), &catalog);
+    until(|| sink.stats.partitions.load(std::sync::atomic::Ordering::Relaxed) == 1).await;
+    assert_eq!(sink.stop().await.unwrap().lost, 40);
+    let registered = catalog.registered.lock().unwrap().pop().unwrap();
+    assert_eq!((registered.end, registered.partitions.len()), (40, 1));
+    let listed = catalog.listed.lock().unwrap().clone();
+    assert!(
+        !listed.is_empty() && listed.iter().all(|table| table == "ticks"),
+        "{listed:?}"
+    );
     world.shutdown().await;
 }

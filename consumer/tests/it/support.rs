@@ -276,6 +276,10 @@ pub(crate) async fn until(mut done: impl FnMut() -> bool) {
 pub(crate) struct Catalog {
     pub(crate) tables: Arc<Mutex<BTreeMap<String, SchemaRef>>>,
     pub(crate) registered: Arc<Mutex<Vec<Committed>>>,
+    /// How far it says that it has come with every source, if it keeps objects.
+    pub(crate) end: Arc<Mutex<Option<i64>>>,
+    /// Tables that are to be listed.
+    pub(crate) listed: Arc<Mutex<Vec<String>>>,
 }
 
 #[async_trait]
@@ -290,6 +294,15 @@ impl Registrar for Catalog {
             .unwrap()
             .insert(committed.table.clone(), committed.schema.clone());
         self.registered.lock().unwrap().push(committed.clone());
+        Ok(())
+    }
+
+    async fn registered_end(&self, _table: &str, _source: &str) -> anyhow::Result<Option<i64>> {
+        Ok(*self.end.lock().unwrap())
+    }
+
+    async fn list_from_now_on(&self, table: &str) -> anyhow::Result<()> {
+        self.listed.lock().unwrap().push(table.to_owned());
         Ok(())
     }
 }
