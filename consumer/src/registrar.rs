@@ -107,3 +107,18 @@ pub struct ObjectInfo {
     /// Smallest and largest values, of a Parquet file's columns that have an order and no fraction.
     pub columns: BTreeMap<String, ColumnRange>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_not_waited_for() {
+        use anyhow::Context as _;
+        let refused: anyhow::Result<()> = Err(Refusal("no such format".to_owned()).into());
+        let told = failed(refused.context("registering").unwrap_err());
+        assert!(matches!(told, Attempt::Never(reason) if reason == "registering: no such format"));
+        let away = failed(anyhow::anyhow!("nobody answers"));
+        assert!(matches!(away, Attempt::Again(reason) if reason == "nobody answers"));
+    }
+}
