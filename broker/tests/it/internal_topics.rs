@@ -10,12 +10,10 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::StrBytes;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::{Message, Offset, TopicPartitionList};
+use rdkafka::Message;
 use tickertape_broker::wire::build::BatchBuilder;
 
-use crate::support::broker::{PATIENCE, client};
+use crate::support::broker::{read_to_the_end, reader};
 use crate::support::calls::{Topic, latest};
 use crate::support::client::Client;
 use crate::support::process::Process;
@@ -24,7 +22,7 @@ use crate::support::transactional::Me;
 const OFFSETS: &str = "__consumer_offsets";
 const TRANSACTIONS: &str = "__transaction_state";
 const TOPIC: &str = "orders";
-const PARTITIONS: usize = 50;
+const PARTITIONS: i32 = 50;
 const GROUPS: usize = 7;
 const COMMITS_PER_ROUND: usize = 150;
 const ROUNDS_DEFAULT: usize = 5;
@@ -76,33 +74,14 @@ fn described(client: &mut Client, name: &'static str) -> Option<(bool, usize, uu
 
 /// The committed records of one of the topics, the last of each key.
 fn read(address: &str, topic: &str) -> HashMap<Vec<u8>, Vec<u8>> {
-    let mut config = client(address);
-    config
-        .set("group.id", "unused")
-        .set("isolation.level", "read_committed")
-        .set("enable.partition.eof", "true");
-    let consumer: BaseConsumer = config.create().unwrap();
-    let mut assignment = TopicPartitionList::new();
-    for partition in 0..PARTITIONS {
-        assignment
-            .add_partition_offset(topic, partition as i32, Offset::Beginning)
-            .unwrap();
-    }
-    consumer.assign(&assignment).unwrap();
-    let (mut ends, mut last) = (0, HashMap::new());
-    while ends < PARTITIONS {
-        match consumer.poll(PATIENCE).expect("a record, or the end") {
-            Ok(message) => {
-                let key = message.key().unwrap().to_vec();
-                match message.payload() {
-                    Some(value) => drop(last.insert(key, value.to_vec())),
-                    None => drop(last.remove(&key)),
-                }
-            }
-            Err(KafkaError::PartitionEOF(_)) => ends += 1,
-            Err(error) => panic!("{error}"),
+    let mut last = HashMap::new();
+    read_to_the_end(&reader(address, "read_committed"), topic, 0..PARTITIONS, |message| {
+        let key = message.key().unwrap().to_vec();
+        match message.payload() {
+            Some(value) => drop(last.insert(key, value.to_vec())),
+            None => drop(last.remove(&key)),
         }
-    }
+    });
     last
 }
 
@@ -235,7 +214,7 @@ fn a_topic_that_is_made_late_says_everything_and_takes_nothing_from_clients() {
     find_coordinator(&mut client, 1);
     for name in [OFFSETS, TRANSACTIONS] {
         let (is_internal, partitions, id) = described(&mut client, name).unwrap();
-        assert!(is_internal && partitions == PARTITIONS, "{name}");
+        assert!(is_internal && partitions == PARTITIONS as usize, "{name}");
         let batch = BatchBuilder::new().record(1, Some(b"k"), Some(b"v")).build().unwrap();
         let refused = client.produce(latest(ApiKey::Produce), &Topic { name, id }, 0, batch);
         assert_eq!(refused.error_code, INVALID_TOPIC, "{name}");

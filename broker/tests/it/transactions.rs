@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use kafka_protocol::messages::{DescribeTransactionsRequest, TransactionalId};
 use kafka_protocol::protocol::StrBytes;
-use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
@@ -13,7 +12,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 use tickertape_broker::Broker;
 use tickertape_broker::clock::{Clock, ManualClock, SystemClock};
 
-use crate::support::broker::{PATIENCE, client, create_topic, start, start_with};
+use crate::support::broker::{PATIENCE, client, create_topic, read_to_the_end, reader, start, start_with};
 use crate::support::client::Client;
 
 type TransactionalProducer = ThreadedProducer<DefaultProducerContext>;
@@ -39,40 +38,27 @@ fn send(producer: &TransactionalProducer, topic: &str, partition: i32, value: &s
     producer.send(record).map_err(|(error, _)| error).unwrap();
 }
 
-fn committed_reader(bootstrap_servers: &str) -> ClientConfig {
-    let mut config = client(bootstrap_servers);
-    config
-        .set("group.id", "unused")
-        .set("isolation.level", "read_committed")
-        .set("enable.partition.eof", "true");
-    config
-}
-
-/// Every value that `config` reads from the start of a partition to its end.
-fn read(config: &ClientConfig, topic: &str, partition: i32) -> Vec<String> {
-    let consumer: BaseConsumer = config.create().unwrap();
-    let mut assignment = TopicPartitionList::new();
-    assignment
-        .add_partition_offset(topic, partition, Offset::Beginning)
-        .unwrap();
-    consumer.assign(&assignment).unwrap();
+/// Every value in a partition, in the order of its log.
+fn read(bootstrap_servers: &str, isolation_level: &str, topic: &str, partition: i32) -> Vec<String> {
     let mut values = Vec::new();
-    loop {
-        match consumer.poll(PATIENCE).expect("a record, or the end") {
-            Ok(message) => values.push(String::from_utf8(message.payload().unwrap().to_vec()).unwrap()),
-            Err(KafkaError::PartitionEOF(_)) => return values,
-            Err(error) => panic!("{error}"),
-        }
-    }
+    let partitions = partition..partition + 1;
+    read_to_the_end(
+        &reader(bootstrap_servers, isolation_level),
+        topic,
+        partitions,
+        |message| {
+            values.push(String::from_utf8(message.payload().unwrap().to_vec()).unwrap());
+        },
+    );
+    values
 }
 
 fn read_committed(bootstrap_servers: &str, topic: &str, partition: i32) -> Vec<String> {
-    read(&committed_reader(bootstrap_servers), topic, partition)
+    read(bootstrap_servers, "read_committed", topic, partition)
 }
 
 fn read_all(bootstrap_servers: &str, topic: &str, partition: i32) -> Vec<String> {
-    let mut config = committed_reader(bootstrap_servers);
-    read(config.set("isolation.level", "read_uncommitted"), topic, partition)
+    read(bootstrap_servers, "read_uncommitted", topic, partition)
 }
 
 #[tokio::test]
@@ -116,7 +102,7 @@ async fn a_committed_reader_waits_for_the_marker_and_is_woken_by_it() {
     let address = address.to_owned();
     let reader = std::thread::spawn(move || {
         // A poll that only its own limit could end would take longer than the test's patience.
-        let consumer: BaseConsumer = committed_reader(&address)
+        let consumer: BaseConsumer = reader(&address, "read_committed")
             .set("fetch.wait.max.ms", "300000")
             .set("socket.timeout.ms", "300000")
             .set("enable.partition.eof", "false")

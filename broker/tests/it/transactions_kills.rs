@@ -11,7 +11,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
-use crate::support::broker::{PATIENCE, Process, client, create_topic};
+use crate::support::broker::{PATIENCE, Process, client, create_topic, read_to_the_end, reader};
 
 const ROUNDS_DEFAULT: usize = 12;
 const TRANSACTIONS_PER_ROUND: usize = 6;
@@ -103,28 +103,17 @@ fn work(address: &str, count: usize, about_to_commit: &Sender<usize>) -> Told {
 
 /// The committed values of a partition, in the order of the log.
 fn read_committed(address: &str, partition: i32) -> Vec<usize> {
-    let mut config = client(address);
-    config
-        .set("group.id", "unused")
-        .set("isolation.level", "read_committed")
-        .set("enable.partition.eof", "true");
-    let consumer: BaseConsumer = config.create().unwrap();
-    let mut assignment = TopicPartitionList::new();
-    assignment
-        .add_partition_offset(TOPIC, partition, Offset::Beginning)
-        .unwrap();
-    consumer.assign(&assignment).unwrap();
     let mut values = Vec::new();
-    loop {
-        match consumer.poll(PATIENCE).expect("a record, or the end") {
-            Ok(message) => {
-                let value = std::str::from_utf8(message.payload().unwrap()).unwrap();
-                values.push(value.parse().unwrap());
-            }
-            Err(KafkaError::PartitionEOF(_)) => return values,
-            Err(error) => panic!("{error}"),
-        }
-    }
+    read_to_the_end(
+        &reader(address, "read_committed"),
+        TOPIC,
+        partition..partition + 1,
+        |message| {
+            let value = std::str::from_utf8(message.payload().unwrap()).unwrap();
+            values.push(value.parse().unwrap());
+        },
+    );
+    values
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Brokers to test: in this process, and the real binary as a child that can be killed.
 
 use std::io::{BufRead, BufReader};
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -8,6 +9,10 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
+use rdkafka::{Offset, TopicPartitionList};
 use tickertape_broker::{Broker, BrokerBuilder, BrokerHandle};
 
 /// How long to wait for what must come. A test that meets it has failed.
@@ -28,6 +33,41 @@ pub(crate) fn client(bootstrap_servers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", bootstrap_servers);
     config
+}
+
+/// A consumer's configuration that reads under `isolation_level` and is told where a partition ends.
+pub(crate) fn reader(bootstrap_servers: &str, isolation_level: &str) -> ClientConfig {
+    let mut config = client(bootstrap_servers);
+    config
+        .set("group.id", "unused")
+        .set("isolation.level", isolation_level)
+        .set("enable.partition.eof", "true");
+    config
+}
+
+/// Reads partitions of a topic from their first record to where they end just then, as a [`reader`].
+pub(crate) fn read_to_the_end(
+    config: &ClientConfig,
+    topic: &str,
+    partitions: Range<i32>,
+    mut each: impl FnMut(&BorrowedMessage<'_>),
+) {
+    let consumer: BaseConsumer = config.create().unwrap();
+    let mut assignment = TopicPartitionList::new();
+    for partition in partitions.clone() {
+        assignment
+            .add_partition_offset(topic, partition, Offset::Beginning)
+            .unwrap();
+    }
+    consumer.assign(&assignment).unwrap();
+    let mut ends = 0;
+    while ends < partitions.len() {
+        match consumer.poll(PATIENCE).expect("a record, or the end") {
+            Ok(message) => each(&message),
+            Err(KafkaError::PartitionEOF(_)) => ends += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 /// An admin client for a broker.
