@@ -22,6 +22,14 @@ async fn claims(world: &World) -> Vec<(String, Value)> {
     claims
 }
 
+/// A claim of messages 0 to 39 whose even half, one of its two days, was never written, and the group's offset behind it.
+async fn half_a_claim(world: &World, catalog: &Catalog) {
+    written(world, catalog, 0..40).await;
+    let (_, claim) = claims(world).await.pop().unwrap();
+    remove(world, claim["objects"][0]["key"].as_str().unwrap()).await;
+    set_offset(world, 40).await;
+}
+
 /// A group is forgotten by giving the topic's claims to another one.
 async fn forget_offsets(world: &World) {
     let owner = "market/_ledger/ticks/owner";
@@ -301,11 +309,7 @@ async fn what_is_left_of_a_claim_is_written_and_what_is_gone_is_named() {
     let world = World::new().await;
     world.topic("ticks", 1).await;
     let catalog = Catalog::default();
-    written(&world, &catalog, 0..40).await;
-    // The even half of the claim, one of its two days, was never written, and half of it is deleted since.
-    let (_, claim) = claims(&world).await.pop().unwrap();
-    remove(&world, claim["objects"][0]["key"].as_str().unwrap()).await;
-    set_offset(&world, 40).await;
+    half_a_claim(&world, &catalog).await;
     world.delete_records("ticks", 0, 20).await;
     let mut options = world.options(&["ticks"]);
     options.on_lost = OnLost::Stop;
@@ -326,10 +330,7 @@ async fn a_claim_of_which_nothing_is_left_is_listed_in_case_that_its_writer_wake
     let world = World::new().await;
     world.topic("ticks", 1).await;
     let catalog = Catalog::default();
-    written(&world, &catalog, 0..40).await;
-    let (_, claim) = claims(&world).await.pop().unwrap();
-    remove(&world, claim["objects"][0]["key"].as_str().unwrap()).await;
-    set_offset(&world, 40).await;
+    half_a_claim(&world, &catalog).await;
     world.delete_records("ticks", 0, 40).await;
     // It was claimed and not registered.
     *catalog.end.lock().unwrap() = Some(0);
