@@ -99,5 +99,5 @@ def forgot_its_topics(log):
     there begin with "TODO: handle future when old metadata request is currently in-flight"). The next request is due after
     five minutes. How soon the broker answers decides how often it happens.
     """
-    subscribed = list(re.finditer(r"Updating subscribed topics to: \('([^']+)',\)", log))
+    subscribed = list(re.finditer(r"Updating subscribed topics to: [(\[]'([^']+)'", log))
     return any(not re.search(rf"Sending metadata request .*{re.escape(one[1])}", log[one.end() :]) for one in subscribed)
