@@ -19,7 +19,7 @@ PROPERTIES = {
     "num.partitions": "4",
 }
 # How often a test is run whose consumer has forgotten its topics.
-ATTEMPTS = 4
+ATTEMPTS = 8
 HERE = pathlib.Path(__file__).resolve().parent
 
 
