@@ -2,7 +2,10 @@
 //!
 //! A version above 4 is answered in version 0's form with UNSUPPORTED_VERSION and the range of ApiVersions alone, so that
 //! the client can ask again (KIP-511); from version 3 on the client names its software, and a name that does not fit the
-//! pattern is INVALID_REQUEST. Only features that work are announced.
+//! pattern is INVALID_REQUEST. Only features that work are announced. Two clients' misunderstandings are met here:
+//! [`announced_min`] and [`patience_for`].
+
+use std::time::Duration;
 
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::messages::ApiVersionsRequest;
@@ -19,6 +22,9 @@ pub(crate) async fn handle(
     version: i16,
     request: ApiVersionsRequest,
 ) -> Result<ApiVersionsResponse, Disconnect> {
+    if let Some(patience) = patience_for(&request) {
+        tokio::time::sleep(patience).await;
+    }
     if version >= 3
         && !(is_software_name(&request.client_software_name) && is_software_name(&request.client_software_version))
     {
@@ -87,6 +93,18 @@ fn announced_min(api: &Api) -> i16 {
     if api.key == ApiKey::Produce { 0 } else { api.min }
 }
 
+/// How long a client is kept waiting that cannot bear to be answered at once.
+///
+/// A consumer of kafka-python 3 asks for the brokers in one thread while another subscribes. Where the answer overtakes the
+/// subscription, the client forgets it and reads nothing for the five minutes until it asks again (`ClusterMetadata` there:
+/// `update_metadata` takes back what `set_topics` has just wished). Apache Kafka takes longer than that for the first answer
+/// on a connection; here it was one consumer in five.
+fn patience_for(request: &ApiVersionsRequest) -> Option<Duration> {
+    let is_hasty = request.client_software_name.as_str() == "kafka-python"
+        && request.client_software_version.as_str().starts_with("3.");
+    is_hasty.then_some(Duration::from_millis(3))
+}
+
 /// The answer, in version 0's form, to a version of ApiVersions that is not served.
 pub(crate) fn unsupported_version() -> ApiVersionsResponse {
     let own = TABLE.iter().filter(|api| api.key as i16 == 18).map(|api| {
@@ -113,7 +131,19 @@ fn is_software_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_software_name;
+    use super::*;
+
+    #[test]
+    fn only_the_client_that_needs_it_is_kept_waiting() {
+        let of = |name, version| {
+            let request = ApiVersionsRequest::default()
+                .with_client_software_name(StrBytes::from_static_str(name))
+                .with_client_software_version(StrBytes::from_static_str(version));
+            patience_for(&request).is_some()
+        };
+        assert!(of("kafka-python", "3.0.12"));
+        assert!(!of("kafka-python", "2.2.15") && !of("apache-kafka-java", "3.9.1") && !of("", ""));
+    }
 
     #[test]
     fn software_names_follow_kafkas_pattern() {
