@@ -15,8 +15,7 @@ HEAD = """\
 <!-- Written by `.ci/suites/run --write`. -->
 
 The tests of five clients, as published, run against the broker and against Apache Kafka 4.1.1 with the same properties. Their
-package clients bring them at test time (`.ci/suites/`). Each cell is passed / failed / skipped. A test of kafka-python's whose
-consumer forgets its topics, a race within that client, is run again (`forgot_its_topics` in `.ci/suites/kafka_python.py`).
+package clients bring them at test time (`.ci/suites/`). Each cell is passed / failed / skipped.
 
 | suite | client | Apache Kafka | here |
 |---|---|---|---|
