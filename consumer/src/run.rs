@@ -195,6 +195,8 @@ fn consumer_config(options: &ConsumeOptions) -> anyhow::Result<ClientConfig> {
         ("auto.offset.reset", "earliest"),
         ("isolation.level", "read_committed"),
         ("queued.max.messages.kbytes", &ahead_kib),
+        // So little is fetched ahead that it is soon used up: its default, a second, would be most of the time.
+        ("fetch.queue.backoff.ms", "10"),
         ("fetch.max.bytes", &fetch),
         ("statistics.interval.ms", "1000"),
         ("topic.metadata.refresh.interval.ms", "10000"),
