@@ -26,6 +26,7 @@ pub(crate) struct Options {
 /// Consumes until `shutdown`, writes what is open, commits, and says what was written.
 pub(crate) async fn run(mut options: Options, shutdown: CancellationToken) -> anyhow::Result<ExitCode> {
     options.consume.check()?;
+    keep_memory_together();
     lake_access::prefer_local(&mut options.consume.s3);
     options.consume.kafka.aws_profile = options.consume.s3.profile.clone();
     // A store of one's own need not have a catalog; Amazon S3 has AWS Glue's only where it was asked for.
@@ -55,3 +56,18 @@ pub(crate) async fn run(mut options: Options, shutdown: CancellationToken) -> an
     println!("{summary}");
     Ok(ExitCode::SUCCESS)
 }
+
+/// Has glibc's allocator make do with two arenas: `--memory` is a bound for the process. By default there are eight for each
+/// core, and what one thread gives back is of no use to another: with 1,000 partitions of 30 days open that was 379 MiB
+/// instead of 199.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn keep_memory_together() {
+    const ARENAS: libc::c_int = 2;
+    // SAFETY: it changes a number that the allocator reads when a thread asks for its first memory.
+    if unsafe { libc::mallopt(libc::M_ARENA_MAX, ARENAS) } != 1 {
+        tracing::debug!("the allocator keeps its arenas");
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn keep_memory_together() {}
