@@ -40,6 +40,13 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// What has to happen while the process has one thread.
+    pub(crate) fn before_threads(&self) {
+        if let Command::Consume(_) = self {
+            consume::keep_memory_together();
+        }
+    }
+
     /// Runs the subcommand until it is done or `shutdown` is cancelled.
     pub(crate) async fn run(self, shutdown: CancellationToken) -> anyhow::Result<ExitCode> {
         match self {
