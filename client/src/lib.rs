@@ -30,5 +30,5 @@ pub use kafka::KafkaOptions;
 pub use login::{Native, Plain, connect, oauth_token};
 pub use progress::Progress;
 pub use topic::check_topic_name;
-pub use usage::{UsageError, exit_code, nearest};
+pub use usage::{UsageError, chain_of, exit_code, nearest};
 pub use wait::{Cluster, wait_for_broker};

@@ -15,7 +15,7 @@ use aws_config::{
 use aws_credential_types::Credentials;
 
 use crate::aws;
-use crate::usage::UsageError;
+use crate::usage::{UsageError, chain_of};
 
 /// The access key that `tickertape s3` accepts by default.
 pub const LOCAL_ACCESS_KEY_ID: &str = "tickertape";
@@ -196,14 +196,6 @@ fn given(option: Option<&str>) -> Option<&str> {
 /// The same, of the environment.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// An error with all its causes: which file it is about stands in one, and what is wrong there in another.
-fn chain_of(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
-    texts.dedup();
-    texts.join(": ")
 }
 
 /// Whether an endpoint is one of Amazon's: `https://bucket.vpce-1a2b3c4d.s3.us-east-1.vpce.amazonaws.com`.

@@ -31,6 +31,14 @@ impl UsageError {
 /// How many names an error lists when none of them is near to what was asked.
 const LISTED_MAX: usize = 12;
 
+/// An error with all its causes, each once, from the outermost on: what was asked for stands in one, and what is wrong in another.
+pub fn chain_of(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
+    texts.dedup();
+    texts.join(": ")
+}
+
 /// The exit code that a program owes for this error: 2 when a [`UsageError`] or an [`S3OptionError`] is in its chain, else 1.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     match error

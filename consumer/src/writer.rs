@@ -319,10 +319,13 @@ impl Writer {
         let Some(end) = self.store.ask_other(&what, ask).await? else {
             return Ok(());
         };
-        match claim {
-            Some(claim) if end < claim.end => return self.announce(source, claim).await,
-            claim if end <= claim.map_or(0, |claim| claim.end) => return Ok(()),
-            _ => {}
+        if let Some(claim) = claim
+            && end < claim.end
+        {
+            return self.announce(source, claim).await;
+        }
+        if end <= claim.map_or(0, |claim| claim.end) {
+            return Ok(());
         }
         // Another sink that has the partition still, or believes so, may have claimed more since.
         let last = self.ledger.last(source, claim.map(|claim| claim.start)).await?;

@@ -122,6 +122,11 @@ pub(crate) fn has_effect(name: &str) -> bool {
     WITH_EFFECT.binary_search(&name).is_ok()
 }
 
+/// Whether a property that Apache Kafka takes while it runs counts from the next start on.
+fn counts_from_start_on(name: &str) -> bool {
+    AT_START.binary_search(&name).is_ok()
+}
+
 /// A property of Apache Kafka's broker as this one takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListedProperty {
@@ -145,7 +150,7 @@ pub fn listed_properties() -> impl Iterator<Item = ListedProperty> {
             name,
             default: built_in.map(|(_, value)| *value).or(definition.default),
             has_effect: has_effect(name),
-            while_running: has_effect(name) && definition.update != Update::ReadOnly && !AT_START.contains(&name),
+            while_running: has_effect(name) && definition.update != Update::ReadOnly && !counts_from_start_on(name),
         }
     })
 }
@@ -183,7 +188,7 @@ pub(super) fn complaint(name: &str) -> Option<String> {
 /// Warns of a property that is changed while the broker runs, where that does nothing yet.
 pub(crate) fn warn_of_change(definition: &Definition) {
     let name = definition.name;
-    if AT_START.binary_search(&name).is_ok() {
+    if counts_from_start_on(name) {
         tracing::warn!("property {name} is kept, and counts from the next start of this broker on");
     } else if !has_effect(name) || definition.update == Update::PerBroker {
         tracing::warn!("property {name} is kept, but has no effect in this broker");

@@ -45,13 +45,11 @@ where
 
 /// The exception, or each cause in turn: that somebody refused the connection stands last.
 fn told(error: &(dyn std::error::Error + 'static), code: &str, message: &str) -> String {
-    if !code.is_empty() {
-        return format!("{code}: {message}");
+    if code.is_empty() {
+        tickertape_client::chain_of(error)
+    } else {
+        format!("{code}: {message}")
     }
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
-    texts.dedup();
-    texts.join(": ")
 }
 
 fn by_code(code: &str, message: &str, what: &'static str, name: &str) -> CatalogError {
