@@ -67,7 +67,7 @@ pub(super) async fn infer(client: &Client, bucket: &str, object: &Object) -> any
 
 fn format_by_name(key: &str) -> Option<TableFormat> {
     let name = key.to_lowercase();
-    let packed = [".gz", ".zst", ".lz4", ".snappy", ".sz"];
+    let packed = [".gz", ".deflate", ".bz2", ".zst", ".lz4", ".snappy", ".sz"];
     let name = packed.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
     match name.rsplit('.').next()? {
         "parquet" | "pq" => Some(TableFormat::Parquet),

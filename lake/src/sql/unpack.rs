@@ -4,10 +4,14 @@
 //! | | known by |
 //! |---|---|
 //! | gzip, also several in a row | `1f 8b` |
+//! | zlib, which Hadoop and Athena call deflate | `78 01`, `78 9c`, `78 da` |
+//! | bzip2, also several in a row | `BZh1` to `BZh9`, and the mark of a block or of the end |
 //! | zstd | `28 b5 2f fd` |
 //! | LZ4 in frames | `04 22 4d 18` |
 //! | Snappy in frames | its stream identifier |
 //! | Snappy and LZ4 as Hadoop writes them, and so Hive, Spark and Athena | lengths that no text begins with, and that fit |
+//!
+//! Packings that are known and not read (LZO, xz, zip) are an error that names them.
 //!
 //! Hadoop's form is a row of blocks: the length of the text, then chunks until the text is that long, each with its packed
 //! length before it; all lengths are four bytes, the highest first.
@@ -15,14 +19,29 @@
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use bytes::{Buf, Bytes};
-use flate2::read::MultiGzDecoder;
+use bzip2::read::MultiBzDecoder;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// No text has such second bytes, by level of compression: none, default, best.
+const ZLIB: [[u8; 2]; 3] = [[0x78, 0x01], [0x78, 0x9c], [0x78, 0xda]];
+const BZIP2: &[u8] = b"BZh";
+/// Behind the level: of the first block, or of the end where there is none.
+const BZIP2_MARKS: [[u8; 6]; 2] = [
+    [0x31, 0x41, 0x59, 0x26, 0x53, 0x59],
+    [0x17, 0x72, 0x45, 0x38, 0x50, 0x90],
+];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const LZ4_FRAME: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
 const SNAPPY_FRAME: &[u8] = b"\xff\x06\x00\x00sNaPpY";
 /// A block of Hadoop's is 256 KiB by default; text begins with a byte of at least 0x09, and so with a larger number.
 const HADOOP_BLOCK_BYTES_MAX: u32 = 0x08ff_ffff;
+/// Packings that nothing here unpacks.
+const NOT_READ: [(&[u8], &str); 3] = [
+    (&[0x89, 0x4c, 0x5a, 0x4f, 0x00, 0x0d, 0x0a, 0x1a, 0x0a], "LZO"),
+    (&[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], "xz"),
+    (b"PK\x03\x04", "a zip archive"),
+];
 const BUFFER_BYTES: usize = 64 << 10;
 
 /// The text of an object, unpacked where it is packed.
@@ -33,6 +52,12 @@ pub(crate) fn plain(body: Bytes) -> Box<dyn BufRead + Send> {
     let packed = Cursor::new(body.clone());
     if body.starts_with(&GZIP) {
         return buffered(MultiGzDecoder::new(packed));
+    }
+    if ZLIB.iter().any(|start| body.starts_with(start)) {
+        return buffered(ZlibDecoder::new(packed));
+    }
+    if is_bzip2(&body) {
+        return buffered(MultiBzDecoder::new(packed));
     }
     if body.starts_with(&ZSTD)
         && let Ok(text) = zstd::stream::read::Decoder::with_buffer(packed.clone())
@@ -45,9 +70,33 @@ pub(crate) fn plain(body: Bytes) -> Box<dyn BufRead + Send> {
     if body.starts_with(SNAPPY_FRAME) {
         return buffered(snap::read::FrameDecoder::new(packed));
     }
+    if let Some((_, name)) = NOT_READ.iter().find(|(start, _)| body.starts_with(start)) {
+        return buffered(NotRead(name));
+    }
     match Hadoop::of(&body) {
         Some(text) => buffered(text),
         None => Box::new(Cursor::new(body)),
+    }
+}
+
+/// A level, and a mark that no text has by chance.
+fn is_bzip2(body: &[u8]) -> bool {
+    match body.strip_prefix(BZIP2).and_then(<[u8]>::split_first) {
+        Some((b'1'..=b'9', rest)) => BZIP2_MARKS.iter().any(|mark| rest.starts_with(mark)),
+        _ => false,
+    }
+}
+
+/// Says what it is instead of being read.
+struct NotRead(&'static str);
+
+impl Read for NotRead {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        let why = format!(
+            "it is {}: text is read plain or packed by gzip, deflate, bzip2, zstd, LZ4 or Snappy",
+            self.0
+        );
+        Err(io::Error::new(io::ErrorKind::Unsupported, why))
     }
 }
 
@@ -179,6 +228,10 @@ mod tests {
             writer.write_all(text).unwrap();
             writer.finish().unwrap()
         };
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        zlib.write_all(text).unwrap();
+        let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        bzip2.write_all(text).unwrap();
         let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
         lz4.write_all(text).unwrap();
         let mut snappy = snap::write::FrameEncoder::new(Vec::new());
@@ -186,6 +239,8 @@ mod tests {
         let snappy_chunk = |chunk: &[u8]| snap::raw::Encoder::new().compress_vec(chunk).unwrap();
         vec![
             ("gzip", gzip()),
+            ("deflate", zlib.finish().unwrap()),
+            ("bzip2", bzip2.finish().unwrap()),
             ("zstd", zstd::encode_all(text, 1).unwrap()),
             ("lz4 frames", lz4.finish().unwrap()),
             ("snappy frames", snappy.into_inner().unwrap()),
@@ -201,8 +256,21 @@ mod tests {
         for (how, body) in packed() {
             assert_eq!(read(body).unwrap(), TEXT, "{how}");
         }
-        let (_, gzip) = packed().swap_remove(0);
-        assert_eq!(read([gzip.clone(), gzip].concat()).unwrap(), TEXT.repeat(2));
+        for (how, body) in packed() {
+            if ["gzip", "bzip2"].contains(&how) {
+                assert_eq!(read(body.repeat(2)).unwrap(), TEXT.repeat(2), "{how}");
+            }
+        }
+        let nothing = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+        assert_eq!(read(nothing.finish().unwrap()).unwrap(), "");
+    }
+
+    #[test]
+    fn what_is_not_unpacked_is_named() {
+        for (start, name) in NOT_READ {
+            let error = read([start, b"whatever"].concat()).unwrap_err();
+            assert!(error.to_string().contains(name), "{error}");
+        }
     }
 
     #[test]
@@ -215,7 +283,7 @@ mod tests {
 
     #[test]
     fn text_that_begins_oddly_is_text() {
-        for text in ["\tname\n", "\n\n{}\n", "é,1\n", "a"] {
+        for text in ["\tname\n", "\n\n{}\n", "é,1\n", "a", "x^y,1\n", "BZh9,1\n", "PK\n"] {
             assert_eq!(read(text.into()).unwrap(), text);
         }
     }

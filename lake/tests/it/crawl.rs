@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, GzipLevel, ZstdLevel};
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use tickertape_client::exit_code;
 use tickertape_client::s3::S3Options;
@@ -459,6 +459,16 @@ async fn every_compression_is_crawled_and_read() {
         writer.write_all(text.as_bytes()).unwrap();
         writer.finish().unwrap()
     };
+    let bzip2 = |text: &str| {
+        let mut writer = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        writer.write_all(text.as_bytes()).unwrap();
+        writer.finish().unwrap()
+    };
+    let deflate = |text: &str| {
+        let mut writer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
+        writer.write_all(text.as_bytes()).unwrap();
+        writer.finish().unwrap()
+    };
     // One block of one chunk, as Hadoop writes what is short.
     let snappy = |text: &str| {
         let packed = snap::raw::Encoder::new().compress_vec(text.as_bytes()).unwrap();
@@ -472,6 +482,10 @@ async fn every_compression_is_crawled_and_read() {
     lake.put("c/json/d", zstd(json)).await;
     lake.put("c/json/e.json.lz4", lz4(json)).await;
     lake.put("c/json/f.json.snappy", snappy(json)).await;
+    lake.put("c/json/g.json.bz2", bzip2(json)).await;
+    lake.put("c/json/h.json.deflate", deflate(json)).await;
+    lake.put("c/csv/f.csv.bz2", bzip2(csv)).await;
+    lake.put("c/csv/g.csv.deflate", deflate(csv)).await;
     lake.put("c/csv/d.csv.lz4", lz4(csv)).await;
     lake.put("c/csv/e.csv.snappy", snappy(csv)).await;
     lake.put("c/csv/a.csv", csv).await;
@@ -484,6 +498,9 @@ async fn every_compression_is_crawled_and_read() {
         ("snappy", Compression::SNAPPY),
         ("gzip", Compression::GZIP(GzipLevel::default())),
         ("zstd", Compression::ZSTD(ZstdLevel::default())),
+        ("brotli", Compression::BROTLI(BrotliLevel::default())),
+        ("lz4", Compression::LZ4),
+        ("lz4_raw", Compression::LZ4_RAW),
     ] {
         let properties = WriterProperties::builder().set_compression(codec).build();
         let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
@@ -493,7 +510,7 @@ async fn every_compression_is_crawled_and_read() {
     }
     let report = lake.crawl("c", false).await;
     assert!(report.tables.iter().all(|table| table.skipped.is_empty()), "{report}");
-    for (table, objects) in [("csv", 5), ("json", 6), ("parquet", 4)] {
+    for (table, objects) in [("csv", 7), ("json", 8), ("parquet", 7)] {
         let sums = lake.sql(&format!("select count(*), sum(n) from \"{table}\"")).await;
         assert_eq!(sums, format!("{},{}", objects * 2, objects * 3), "{table}: {report}");
     }
