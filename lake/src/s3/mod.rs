@@ -30,6 +30,7 @@ mod index;
 mod listing;
 mod ops;
 mod records;
+mod refusal;
 mod server;
 mod store;
 

@@ -25,6 +25,7 @@ use crate::glue::Endpoint;
 
 use super::error::StoreError;
 use super::ops::{Backend, now_ms};
+use super::refusal;
 use super::store::Store;
 
 /// A client that sends no request header for so long is let go.
@@ -198,11 +199,13 @@ impl Service<Request<Incoming>> for Front {
             let glue = self.glue.clone();
             return Box::pin(async move { Ok(glue.answer(request).await) });
         }
+        let resource = request.uri().path().to_owned();
         let answer = Service::call(&self.s3, request);
         Box::pin(async move {
-            let mut answer = answer.await?;
             // Clients print it when something went wrong.
-            if let Ok(id) = HeaderValue::from_str(&uuid::Uuid::new_v4().simple().to_string()) {
+            let id = uuid::Uuid::new_v4().simple().to_string();
+            let mut answer = refusal::complete(answer.await?, &resource, &id);
+            if let Ok(id) = HeaderValue::from_str(&id) {
                 answer.headers_mut().insert("x-amz-request-id", id);
             }
             Ok(answer)

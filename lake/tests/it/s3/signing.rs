@@ -66,6 +66,13 @@ async fn presigned_urls() {
         let (status, body) = ask(method, &url, "").await;
         assert_eq!(status, 403, "{body}");
         assert!(body.contains("SignatureDoesNotMatch"), "{body}");
+        for part in [
+            "<Message>The request signature we calculated",
+            "<Resource>/",
+            "<RequestId>",
+        ] {
+            assert!(body.contains(part), "{part} in {body}");
+        }
     }
     let old = PresigningConfig::builder()
         .start_time(SystemTime::now() - Duration::from_secs(60))
