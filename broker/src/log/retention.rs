@@ -36,7 +36,7 @@ pub(super) fn deletable(candidates: &[Candidate], config: &LogConfig, log_start_
         Ok(allowed) if config.cleanup_policy.delete => size_bytes.saturating_sub(allowed),
         _ => 0,
     };
-    let may_go = |candidate: &Candidate| {
+    let mut may_go = |candidate: &Candidate| {
         if candidate.size_bytes == 0 {
             // Only the last one is ever empty.
             return false;
@@ -54,7 +54,6 @@ pub(super) fn deletable(candidates: &[Candidate], config: &LogConfig, log_start_
         }
         false
     };
-    let mut may_go = may_go;
     candidates.iter().take_while(|candidate| may_go(candidate)).count()
 }
 

@@ -17,6 +17,7 @@
 //! the seven threads that all of a process's sled databases share, and with seven of them waiting
 //! nobody is left to write the log that they wait for.
 
+mod keys;
 mod objects;
 
 use std::path::Path;
@@ -27,6 +28,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use keys::{database_key, database_prefix, partition_key, table_key};
 
 use super::{
     Catalog, CatalogError, DEFAULT_DATABASE, Database, Objects, ObjectsPart, Partition, PartitionFilter, Registered,
@@ -182,32 +185,6 @@ fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CatalogError> {
 
 fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, CatalogError> {
     serde_json::from_slice(value).map_err(|error| CatalogError::Unavailable(format!("the catalog is damaged: {error}")))
-}
-
-fn database_key(name: &str) -> Vec<u8> {
-    [b"d", name.to_lowercase().as_bytes()].concat()
-}
-
-/// The prefix of a database's table keys (`t`) or partition keys (`p`).
-fn database_prefix(kind: &[u8], database: &str) -> Vec<u8> {
-    [kind, database.to_lowercase().as_bytes(), b"\0"].concat()
-}
-
-fn table_key(database: &str, name: &str) -> Vec<u8> {
-    let mut key = database_prefix(b"t", database);
-    key.extend_from_slice(name.to_lowercase().as_bytes());
-    key
-}
-
-fn partition_key(database: &str, table: &str, values: &[String]) -> Vec<u8> {
-    let mut key = database_prefix(b"p", database);
-    key.extend_from_slice(table.to_lowercase().as_bytes());
-    key.push(0);
-    for value in values {
-        key.extend_from_slice(value.as_bytes());
-        key.push(0);
-    }
-    key
 }
 
 /// Whether two locations are one.

@@ -11,7 +11,8 @@
 
 use std::ops::Bound;
 
-use super::{LocalCatalog, database_prefix, decode, encode, partition_key, store, table_key};
+use super::keys::{database_prefix, partition_key, table_key};
+use super::{LocalCatalog, decode, encode, store};
 use crate::catalog::{CatalogError, Objects, ObjectsPart, Registered, RegisteredObject, Registration, Snapshot, Table};
 
 const SEQUENCE: &[u8] = b"s";
