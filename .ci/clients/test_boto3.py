@@ -229,3 +229,67 @@ def test_a_batch_of_deletions(store, bucket):
     assert sorted(found["Key"] for found in done["Deleted"]) == ["a", "never there", "ü"] and "Errors" not in done
     quiet = store.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "b/c"}], "Quiet": True})
     assert "Deleted" not in quiet and store.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_tags(store, bucket):
+    def tags(key):
+        return {tag["Key"]: tag["Value"] for tag in store.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]}
+
+    store.put_object(Bucket=bucket, Key="a", Body=b"x", Tagging="who=me&b%20c=%C3%A4")
+    assert tags("a") == {"who": "me", "b c": "ä"}
+    assert store.get_object(Bucket=bucket, Key="a")["TagCount"] == 2
+    before = store.head_object(Bucket=bucket, Key="a")["LastModified"]
+    store.put_object_tagging(Bucket=bucket, Key="a", Tagging={"TagSet": [{"Key": "new", "Value": ""}]})
+    assert (tags("a"), store.head_object(Bucket=bucket, Key="a")["LastModified"]) == ({"new": ""}, before)
+    store.copy_object(Bucket=bucket, Key="b", CopySource=f"{bucket}/a")
+    store.copy_object(Bucket=bucket, Key="c", CopySource=f"{bucket}/a", TaggingDirective="REPLACE", Tagging="c=1")
+    upload = store.create_multipart_upload(Bucket=bucket, Key="d", Tagging="d=1")["UploadId"]
+    part = store.upload_part(Bucket=bucket, Key="d", UploadId=upload, PartNumber=1, Body=b"x")["ETag"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part}]}
+    store.complete_multipart_upload(Bucket=bucket, Key="d", UploadId=upload, MultipartUpload=parts)
+    assert [tags(key) for key in "bcd"] == [{"new": ""}, {"c": "1"}, {"d": "1"}]
+    store.delete_object_tagging(Bucket=bucket, Key="a")
+    assert tags("a") == {}
+    twice = {"TagSet": [{"Key": "k", "Value": "1"}, {"Key": "k", "Value": "2"}]}
+    assert refusal(store.put_object_tagging, Bucket=bucket, Key="a", Tagging=twice) == "InvalidTag"
+    assert refusal(store.get_object_tagging, Bucket=bucket, Key="nothing") == "NoSuchKey"
+
+
+def test_attributes(store, bucket):
+    put = store.put_object(Bucket=bucket, Key="a", Body=b"hello", ChecksumAlgorithm="SHA256")
+    wanted = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"]
+    found = store.get_object_attributes(Bucket=bucket, Key="a", ObjectAttributes=wanted)
+    assert (found["ETag"], found["ObjectSize"], found["StorageClass"]) == (put["ETag"].strip('"'), 5, "STANDARD")
+    assert found["Checksum"]["ChecksumSHA256"] == put["ChecksumSHA256"]
+
+
+def test_what_is_not_set_up_is_answered_as_by_amazon(store, bucket):
+    for call, code in [
+        (store.get_bucket_policy, "NoSuchBucketPolicy"),
+        (store.get_bucket_lifecycle_configuration, "NoSuchLifecycleConfiguration"),
+        (store.get_bucket_cors, "NoSuchCORSConfiguration"),
+        (store.get_bucket_encryption, "ServerSideEncryptionConfigurationNotFoundError"),
+        (store.get_bucket_tagging, "NoSuchTagSet"),
+        (store.get_bucket_website, "NoSuchWebsiteConfiguration"),
+        (store.get_bucket_replication, "ReplicationConfigurationNotFoundError"),
+        (store.get_bucket_ownership_controls, "OwnershipControlsNotFoundError"),
+        (store.get_object_lock_configuration, "ObjectLockConfigurationNotFoundError"),
+        (store.get_public_access_block, "NoSuchPublicAccessBlockConfiguration"),
+    ]:
+        assert refusal(call, Bucket=bucket) == code
+        assert refusal(call, Bucket="no-such-bucket") == "NoSuchBucket"
+    assert [grant["Permission"] for grant in store.get_bucket_acl(Bucket=bucket)["Grants"]] == ["FULL_CONTROL"]
+    assert "Status" not in store.get_bucket_versioning(Bucket=bucket)
+    assert store.get_bucket_request_payment(Bucket=bucket)["Payer"] == "BucketOwner"
+    store.put_object(Bucket=bucket, Key="a", Body=b"")
+    assert [grant["Permission"] for grant in store.get_object_acl(Bucket=bucket, Key="a")["Grants"]] == ["FULL_CONTROL"]
+
+
+def test_an_error_says_what_amazon_says(store, bucket, s3):
+    wrong = client(s3, "s3", aws_secret_access_key="wrong")
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        wrong.list_objects_v2(Bucket=bucket)
+    assert caught.value.response["Error"]["Message"].startswith("The request signature we calculated does not match")
+    assert caught.value.response["Error"]["Resource"] == f"/{bucket}"
+    metadata = caught.value.response["ResponseMetadata"]
+    assert metadata["HTTPHeaders"]["x-amz-request-id"] == metadata["RequestId"]

@@ -106,6 +106,9 @@ pub(crate) struct ObjectHeaders {
     pub(crate) metadata: BTreeMap<String, String>,
 }
 
+/// The tags of an object.
+pub(crate) type Tags = BTreeMap<String, String>;
+
 /// An object: everything about it but its bucket, its key and its bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ObjectRecord {
@@ -117,6 +120,8 @@ pub(crate) struct ObjectRecord {
     pub(crate) content: Content,
     #[serde(default)]
     pub(crate) headers: ObjectHeaders,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) tags: Tags,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) checksum: Option<ObjectChecksum>,
 }
@@ -128,6 +133,8 @@ pub(crate) struct UploadRecord {
     pub(crate) initiated_ms: i64,
     /// What the object will have.
     pub(crate) headers: ObjectHeaders,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) tags: Tags,
     /// The checksum that the parts were announced with, as in `x-amz-checksum-algorithm`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) checksum: Option<super::digest::UploadChecksum>,

@@ -1,11 +1,15 @@
 //! The document of an error, completed to what Amazon S3 sends: a message for whatever the protocol's library refuses without one,
-//! the resource, and the request's id.
+//! the resource, and the request's id; and where the region was no region, the one that is right.
 
 use std::borrow::Cow;
 
 use http::header::CONTENT_LENGTH;
 use s3s::{Body, HttpResponse};
 
+use super::ops::REGION;
+
+/// What the library says of a name that is no region's, as `US`.
+const NO_REGION: &str = "invalid credential region";
 const END: &str = "</Error>";
 
 /// Completes the answer if it is an error's document; all others stay as they are.
@@ -27,6 +31,14 @@ pub(super) fn complete(mut answer: HttpResponse, resource: &str, request_id: &st
 fn completed(document: &[u8], resource: &str, request_id: &str) -> Option<String> {
     let document = std::str::from_utf8(document).ok()?;
     let start = document.trim_end().strip_suffix(END)?;
+    let start = match start.contains(NO_REGION) {
+        // Clients that find a region here sign for it from now on.
+        true => &format!(
+            "<Error><Code>AuthorizationHeaderMalformed</Code><Message>The authorization header is malformed; the region is wrong; \
+             expecting '{REGION}'</Message><Region>{REGION}</Region>"
+        ),
+        false => start,
+    };
     let message = match start.contains("<Message>") {
         true => String::new(),
         false => format!("<Message>{}</Message>", message_of(code_of(start)?)),
@@ -90,6 +102,12 @@ mod tests {
         let all = completed(told, "/", "1").unwrap();
         assert_eq!(all.matches("<Message>").count(), 1);
         assert!(all.contains("gone"));
+        let region = b"<Error><Code>InvalidRequest</Code><Message>invalid credential region: invalid region: US</Message></Error>";
+        let all = completed(region, "/", "1").unwrap();
+        assert!(
+            all.contains("<Code>AuthorizationHeaderMalformed</Code>") && all.contains("<Region>us-east-1</Region>"),
+            "{all}"
+        );
         assert_eq!(completed(b"<ListBucketResult/>", "/", "1"), None);
     }
 }

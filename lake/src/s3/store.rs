@@ -33,7 +33,7 @@ use super::condition::WriteCondition;
 use super::error::StoreError;
 use super::index::{Batch, Index, keys};
 use super::ops::now_ms;
-use super::records::{BlobId, BucketRecord, CompletedRecord, Content, ObjectRecord, PartRecord, Segment};
+use super::records::{BlobId, BucketRecord, CompletedRecord, Content, ObjectRecord, PartRecord, Segment, Tags};
 
 /// The version of the layout that this code writes, and the newest that it reads.
 const FORMAT: u32 = 1;
@@ -283,6 +283,18 @@ impl Store {
         batch.put(name, record)?;
         self.index.apply(batch)?;
         Ok(released)
+    }
+
+    /// Gives an object other tags; nothing else of it changes.
+    pub(crate) fn set_tags(&self, bucket: &str, key: &str, tags: Tags) -> Result<(), StoreError> {
+        let _bucket = self.hold_bucket(bucket)?;
+        let name = keys::object(bucket, key);
+        let _key = self.keys.lock(&name);
+        let mut record = self.object(bucket, key)?;
+        record.tags = tags;
+        let mut batch = Batch::default();
+        batch.put(name, &record)?;
+        Ok(self.index.apply(batch)?)
     }
 
     /// Removes the object under a key, if there is one and the condition holds.

@@ -1,4 +1,4 @@
-//! CreateBucket, HeadBucket, ListBuckets, DeleteBucket, GetBucketLocation, GetBucketVersioning.
+//! CreateBucket, HeadBucket, ListBuckets, DeleteBucket, GetBucketLocation.
 
 use std::ops::Bound;
 
@@ -76,14 +76,6 @@ impl Backend {
         self.settled(self.store.require_bucket(&request.input.bucket)).await?;
         // us-east-1 is written as no constraint.
         Ok(S3Response::new(GetBucketLocationOutput::default()))
-    }
-
-    pub(crate) async fn get_bucket_versioning(
-        &self,
-        request: S3Request<GetBucketVersioningInput>,
-    ) -> Answer<GetBucketVersioningOutput> {
-        self.settled(self.store.require_bucket(&request.input.bucket)).await?;
-        Ok(S3Response::new(GetBucketVersioningOutput::default()))
     }
 }
 

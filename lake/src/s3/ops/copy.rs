@@ -9,12 +9,13 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::get::check_version;
 use super::put::{check_key, check_metadata, object_headers};
+use super::tagging::tags_of_header;
 use super::{Backend, now_ms};
 use crate::s3::condition::{WriteCondition, timestamp};
 use crate::s3::digest::set_checksum;
 use crate::s3::error::StoreError;
 use crate::s3::index::{Batch, keys};
-use crate::s3::records::{BlobId, Content, ObjectHeaders, ObjectRecord, Segment};
+use crate::s3::records::{BlobId, Content, ObjectRecord, Segment};
 use crate::s3::store::{Released, Store};
 
 /// What `x-amz-copy-source-if-*` says. The inputs have the same fields, but no trait.
@@ -55,15 +56,23 @@ impl Backend {
         if let Some(headers) = &new_headers {
             check_metadata(headers)?;
         }
+        let new_tags = match &input.tagging_directive {
+            Some(directive) if directive.as_str() == TaggingDirective::REPLACE => {
+                Some(tags_of_header(input.tagging.take())?)
+            }
+            _ => None,
+        };
         let wanted = source_condition!(input);
         let found = self
             .blocking(move |store| store.pinned_object(&from_bucket, &from_key))
             .await;
-        let (record, pin) = self.settled(found).await?;
+        let (mut record, pin) = self.settled(found).await?;
         wanted.check_source(&record)?;
+        record.headers = new_headers.unwrap_or(record.headers);
+        record.tags = new_tags.unwrap_or(record.tags);
         let record = self
             .change(move |store| {
-                let copied = copy(store, &bucket, &key, &condition, record, new_headers);
+                let copied = copy(store, &bucket, &key, &condition, record);
                 drop(pin);
                 let (replaced, record) = copied?;
                 Ok((record, vec![replaced]))
@@ -82,13 +91,13 @@ impl Backend {
     }
 }
 
+/// Puts `record` under the key, with names of its own for the bytes.
 fn copy(
     store: &Arc<Store>,
     bucket: &str,
     key: &str,
     condition: &WriteCondition,
     mut record: ObjectRecord,
-    new_headers: Option<ObjectHeaders>,
 ) -> Result<(Released, ObjectRecord), StoreError> {
     let mut made = Vec::new();
     let committed = (|| {
@@ -114,9 +123,6 @@ fn copy(
             }
         }
         record.modified_ms = now_ms();
-        if let Some(headers) = new_headers {
-            record.headers = headers;
-        }
         let _bucket = store.hold_bucket(bucket)?;
         store.commit_object(bucket, key, condition, &record, batch)
     })();

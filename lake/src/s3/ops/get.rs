@@ -81,6 +81,8 @@ impl Backend {
             .find(input.bucket, input.key, condition, input.range, input.part_number)
             .await?;
         let mut output = describe!(GetObjectOutput, &found, input.checksum_mode);
+        let tags = found.record.tags.len();
+        output.tag_count = i32::try_from(tags).ok().filter(|tags| *tags > 0);
         let extents = extents(&found.segments, found.span.clone());
         let reader = BlobReader::new(self.store.blobs.clone(), extents, found.pin.take());
         let stream = BlobStream::open(reader).await.map_err(StoreError::from)?;
@@ -167,12 +169,10 @@ impl Backend {
             })
             .await;
         let (record, segments) = self.settled(found).await?;
-        let wants = |name: &str| {
-            input
-                .object_attributes
-                .iter()
-                .any(|attribute| attribute.as_str() == name)
-        };
+        // Some clients send a header for each, others one with all of them.
+        let asked = input.object_attributes.iter();
+        let asked: Vec<&str> = asked.flat_map(|some| some.as_str().split(',')).map(str::trim).collect();
+        let wants = |name: &str| asked.contains(&name);
         let mut output = GetObjectAttributesOutput {
             last_modified: Some(timestamp(record.modified_ms)),
             ..Default::default()

@@ -7,6 +7,8 @@ mod get;
 mod list;
 mod multipart;
 mod put;
+mod tagging;
+mod unconfigured;
 
 use std::sync::Arc;
 
@@ -110,4 +112,24 @@ operations! {
     abort_multipart_upload: AbortMultipartUploadInput => AbortMultipartUploadOutput;
     list_parts: ListPartsInput => ListPartsOutput;
     list_multipart_uploads: ListMultipartUploadsInput => ListMultipartUploadsOutput;
+    delete_object_tagging: DeleteObjectTaggingInput => DeleteObjectTaggingOutput;
+    get_bucket_accelerate_configuration: GetBucketAccelerateConfigurationInput => GetBucketAccelerateConfigurationOutput;
+    get_bucket_acl: GetBucketAclInput => GetBucketAclOutput;
+    get_bucket_cors: GetBucketCorsInput => GetBucketCorsOutput;
+    get_bucket_encryption: GetBucketEncryptionInput => GetBucketEncryptionOutput;
+    get_bucket_lifecycle_configuration: GetBucketLifecycleConfigurationInput => GetBucketLifecycleConfigurationOutput;
+    get_bucket_logging: GetBucketLoggingInput => GetBucketLoggingOutput;
+    get_bucket_notification_configuration: GetBucketNotificationConfigurationInput => GetBucketNotificationConfigurationOutput;
+    get_bucket_ownership_controls: GetBucketOwnershipControlsInput => GetBucketOwnershipControlsOutput;
+    get_bucket_policy: GetBucketPolicyInput => GetBucketPolicyOutput;
+    get_bucket_policy_status: GetBucketPolicyStatusInput => GetBucketPolicyStatusOutput;
+    get_bucket_replication: GetBucketReplicationInput => GetBucketReplicationOutput;
+    get_bucket_request_payment: GetBucketRequestPaymentInput => GetBucketRequestPaymentOutput;
+    get_bucket_tagging: GetBucketTaggingInput => GetBucketTaggingOutput;
+    get_bucket_website: GetBucketWebsiteInput => GetBucketWebsiteOutput;
+    get_object_acl: GetObjectAclInput => GetObjectAclOutput;
+    get_object_lock_configuration: GetObjectLockConfigurationInput => GetObjectLockConfigurationOutput;
+    get_object_tagging: GetObjectTaggingInput => GetObjectTaggingOutput;
+    get_public_access_block: GetPublicAccessBlockInput => GetPublicAccessBlockOutput;
+    put_object_tagging: PutObjectTaggingInput => PutObjectTaggingOutput;
 }

@@ -16,6 +16,7 @@ use super::bucket::owner;
 use super::copy::{source, source_condition};
 use super::list::page_size;
 use super::put::{announced, check_key, check_metadata, object_headers};
+use super::tagging::tags_of_header;
 use super::{Backend, now_ms};
 use crate::s3::blobs::{BlobReader, NewBlob};
 use crate::s3::condition::timestamp;
@@ -95,10 +96,12 @@ impl Backend {
         check_key(&input.key)?;
         let headers = object_headers!(input);
         check_metadata(&headers)?;
+        let tags = tags_of_header(input.tagging.take())?;
         let checksum = upload_checksum(input.checksum_algorithm.as_ref(), input.checksum_type.as_ref())?;
         let record = UploadRecord {
             initiated_ms: now_ms(),
             headers,
+            tags,
             checksum,
         };
         let upload = UploadName {

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use bytes::Bytes;
 use futures::StreamExt as _;
 
+use super::tagging::tags_of_header;
 use super::{Backend, now_ms};
 use crate::s3::blobs::{CHUNK_BYTES, NewBlob};
 use crate::s3::condition::WriteCondition;
@@ -145,6 +146,7 @@ impl Backend {
         let condition = WriteCondition::new(input.if_match.as_ref(), input.if_none_match.as_ref())?;
         let headers = object_headers!(input);
         check_metadata(&headers)?;
+        let tags = tags_of_header(input.tagging.take())?;
         let claims = Claims::new(input.content_md5.as_deref(), given_checksums!(input), announced)?;
         let (bucket, key) = (input.bucket, input.key);
         check_key(&key)?;
@@ -169,6 +171,7 @@ impl Backend {
                     modified_ms: now_ms(),
                     content,
                     headers,
+                    tags,
                     checksum: received.digest.checksum,
                 };
                 let committed = store

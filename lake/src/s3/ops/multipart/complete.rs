@@ -141,6 +141,7 @@ fn complete(store: &Arc<Store>, upload: &UploadName, claimed: &Claimed) -> S3Res
         modified_ms: now_ms(),
         content: Content::Parts(manifest),
         headers: begun.headers,
+        tags: begun.tags,
         checksum,
     };
     let mut batch = Batch::default();
