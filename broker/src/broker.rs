@@ -22,7 +22,9 @@ use crate::internal_topics::topic::InternalTopic;
 use crate::log::LogDir;
 use crate::metadata::agreements::Agreements;
 use crate::metadata::configs::{Configs, Identity, NamedConfigs};
+use crate::metadata::credentials::Credentials;
 use crate::metadata::producer_ids::ProducerIds;
+use crate::metadata::quotas::ClientQuotas;
 use crate::metadata::store::Store;
 use crate::metadata::topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC, Topics};
 use crate::runtime::fetch_sessions::FetchSessions;
@@ -59,6 +61,10 @@ pub(crate) struct BrokerState {
     pub client_metrics: NamedConfigs,
     /// What is set for groups, as stored.
     pub group_configs: NamedConfigs,
+    /// The quotas that are set for clients.
+    pub client_quotas: ClientQuotas,
+    /// The SCRAM credentials of users.
+    pub credentials: Credentials,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
     /// The metadata store.
@@ -167,6 +173,8 @@ impl BrokerState {
             configs,
             group_configs,
             client_metrics: NamedConfigs::client_metrics(&store).map_err(|error| at_dir(error.to_string()))?,
+            client_quotas: ClientQuotas::open(&store).map_err(|error| at_dir(error.to_string()))?,
+            credentials: Credentials::open(&store).map_err(|error| at_dir(error.to_string()))?,
             clock: setup.clock.clone(),
             producer_ids,
             store,

@@ -287,7 +287,37 @@ pub const UNORDERED: &[Unordered] = &[
         reason: "Apache Kafka answers in the order of a hash table",
     },
     Unordered {
+        api: "DescribeClientQuotas",
+        path: "Entries[]",
+        by: &["Entity"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "DescribeClientQuotas",
+        path: "Entries[].Values[]",
+        by: &["Key"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "AlterClientQuotas",
+        path: "Entries[]",
+        by: &["Entity"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
         api: "DescribeUserScramCredentials",
+        path: "Results[]",
+        by: &["User"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "DescribeUserScramCredentials",
+        path: "Results[].CredentialInfos[]",
+        by: &["Mechanism"],
+        reason: "Apache Kafka answers in the order of a hash table",
+    },
+    Unordered {
+        api: "AlterUserScramCredentials",
         path: "Results[]",
         by: &["User"],
         reason: "Apache Kafka answers in the order of a hash table",

@@ -5,6 +5,7 @@
 //! - a field that is left out has its default,
 //! - a field that a version does not have makes the request one that cannot be said in that version
 //!   ([`Unsayable::NotInVersion`]), unless its name ends in `?`: then it is left out there,
+//! - a number that JSON has no word for is text (`"NaN"`, `"inf"`),
 //! - bytes and records are text in hexadecimal ([`hex`]); records that are answered are trees ([`crate::records`]),
 //! - a UUID is 22 characters as Kafka prints it, or `id:NAME` for the id that a topic has on the broker that is asked.
 //!
@@ -168,7 +169,13 @@ impl Encoder<'_> {
                 .out
                 .extend(u32::try_from(number()?).map_err(|_| wrong())?.to_be_bytes()),
             Type::Int64 => self.out.extend(number()?.to_be_bytes()),
-            Type::Float64 => self.out.extend(value.as_f64().ok_or_else(wrong)?.to_be_bytes()),
+            Type::Float64 => {
+                let number = match value {
+                    Value::String(text) => text.parse().ok(),
+                    other => other.as_f64(),
+                };
+                self.out.extend(number.ok_or_else(wrong)?.to_be_bytes());
+            }
             Type::Uuid => {
                 let text = value.as_str().ok_or_else(wrong)?;
                 let id = match text.strip_prefix("id:") {
@@ -370,7 +377,10 @@ impl<'a> Decoder<'a> {
             Type::Int32 => i32::from_be_bytes(self.array()?).into(),
             Type::Uint32 => u32::from_be_bytes(self.array()?).into(),
             Type::Int64 => i64::from_be_bytes(self.array()?).into(),
-            Type::Float64 => f64::from_be_bytes(self.array()?).into(),
+            Type::Float64 => match f64::from_be_bytes(self.array()?) {
+                number if number.is_finite() => number.into(),
+                other => other.to_string().into(),
+            },
             Type::Uuid => {
                 let id = self.array()?;
                 match self.ids.topic_of(&id) {

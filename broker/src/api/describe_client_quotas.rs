@@ -1,33 +1,66 @@
-//! DescribeClientQuotas (key 48), versions 0–1: none, since quotas cannot be set here.
+//! DescribeClientQuotas (key 48), versions 0–1: the quotas that AlterClientQuotas set, of the entities that a filter names.
 //!
 //! The filter is checked as Kafka checks it. Version 1 is the first flexible one.
 
 use std::collections::HashSet;
 
 use kafka_protocol::messages::describe_client_quotas_request::ComponentData;
+use kafka_protocol::messages::describe_client_quotas_response::{EntityData, EntryData, ValueData};
 use kafka_protocol::messages::{DescribeClientQuotasRequest, DescribeClientQuotasResponse};
 
 use super::{Disconnect, RequestContext};
 use crate::error::{ApiError, ResponseError};
+use crate::hash_order::place;
+use crate::metadata::quotas::{Entity, Quotas};
 
 const EXACT: i8 = 0;
 const DEFAULT: i8 = 1;
 const SPECIFIED: i8 = 2;
 
-/// Says that no quota is set.
+/// Describes each entity that fits.
 pub(crate) async fn handle(
-    _ctx: &RequestContext,
+    ctx: &RequestContext,
     _version: i16,
     request: DescribeClientQuotasRequest,
 ) -> Result<DescribeClientQuotasResponse, Disconnect> {
     let response = DescribeClientQuotasResponse::default();
-    Ok(match check(&request.components) {
-        Ok(()) => response.with_entries(Some(Vec::new())),
-        Err(error) => response
+    if let Err(error) = check(&request.components) {
+        return Ok(response
             .with_error_code(error.code())
             .with_error_message(error.message)
-            .with_entries(None),
-    })
+            .with_entries(None));
+    }
+    let entries = ctx.broker.client_quotas.read(|all| {
+        let fitting = all.iter().filter(|(entity, _)| fits(&request, entity));
+        fitting.map(|(entity, quotas)| described(entity, quotas)).collect()
+    });
+    Ok(response.with_entries(Some(entries)))
+}
+
+/// Whether an entity has what each component asks for, and nothing besides where that is to be so.
+fn fits(request: &DescribeClientQuotasRequest, entity: &Entity) -> bool {
+    let has = |component: &ComponentData| match entity.get(&*component.entity_type) {
+        None => false,
+        Some(_) if component.match_type == SPECIFIED => true,
+        Some(name) => name.as_deref() == component._match.as_deref(),
+    };
+    (!request.strict || entity.len() == request.components.len()) && request.components.iter().all(has)
+}
+
+fn described(entity: &Entity, quotas: &Quotas) -> EntryData {
+    let mut names: Vec<_> = entity.iter().collect();
+    names.sort_by_key(|(kind, _)| place(kind, entity.len()));
+    let names = names.into_iter().map(|(kind, name)| {
+        EntityData::default()
+            .with_entity_type(kind.clone().into())
+            .with_entity_name(name.clone().map(Into::into))
+    });
+    let values = quotas
+        .iter()
+        .map(|(key, value)| ValueData::default().with_key(key.clone().into()).with_value(*value));
+    EntryData::default()
+        .with_entity(names.collect())
+        .with_values(values.collect())
 }
 
 fn check(components: &[ComponentData]) -> Result<(), ApiError> {

@@ -24,9 +24,11 @@ use crate::wire::guard;
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
 mod add_raft_voter;
+mod alter_client_quotas;
 mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
+mod alter_user_scram_credentials;
 pub(crate) mod api_versions;
 mod broker_loggers;
 mod config_changes;
@@ -274,7 +276,9 @@ pub(crate) static TABLE: &[Api] = &[
     api!(ListPartitionReassignments, 0..=0, list_partition_reassignments),
     api!(OffsetDelete, 0..=0, offset_delete),
     api!(DescribeClientQuotas, 0..=1, describe_client_quotas),
+    api!(AlterClientQuotas, 0..=1, alter_client_quotas),
     api!(DescribeUserScramCredentials, 0..=0, describe_user_scram_credentials),
+    api!(AlterUserScramCredentials, 0..=0, alter_user_scram_credentials),
     api!(DescribeQuorum, 0..=2, describe_quorum),
     api!(UpdateFeatures, 0..=2, update_features),
     api!(DescribeCluster, 0..=2, describe_cluster),

@@ -8,9 +8,11 @@
 //! | `log` | topic id (16) · partition (4, big endian) · kind (1) · rest | see [`segments`] | [`segments`] |
 //! | `topics` | name | JSON: id, partitions, what is set for it | [`topics`] |
 //! | `configs` | `broker/<node id>`, `broker/` | JSON: what was changed while the broker ran | [`configs`] |
+//! | `credentials` | mechanism (1) · user | JSON: salt, iterations, keys | [`credentials`] |
 //! | `broker` | `cluster_id`, `running`, `unclean_stops` | text | [`configs`] |
 //! | `broker` | `next_producer_id_block` | 8, big endian | [`producer_ids`] |
 //! | `groups` | group id (length, text) · kind (1) · rest | see [`groups`] | [`groups`] |
+//! | `quotas` | JSON: names by kind of entity | JSON: quotas by key | [`quotas`] |
 //! | `internal_topics` | name | topic id (16) · partitions, unclean stops (4 each, big endian) | [`agreements`] |
 //! | `transactions` | transactional id | JSON: producer, state, partitions | [`transactions`] |
 //!
@@ -20,8 +22,10 @@
 
 pub(crate) mod agreements;
 pub(crate) mod configs;
+pub(crate) mod credentials;
 pub mod groups;
 pub(crate) mod producer_ids;
+pub(crate) mod quotas;
 pub mod segments;
 pub mod store;
 pub(crate) mod topics;

@@ -32,14 +32,6 @@ fn of_clients(request: &&Message) -> bool {
 
 /// Why an API of clients is not served.
 const NOT_SERVED: &[(std::ops::RangeInclusive<i16>, &str)] = &[
-    (
-        49..=49,
-        "client quotas are not enforced, so none can be set; DescribeClientQuotas finds none",
-    ),
-    (
-        51..=51,
-        "clients are not asked who they are, so there are no credentials; DescribeUserScramCredentials finds none",
-    ),
     (76..=79, "there are no share groups (KIP-932)"),
     (90..=92, "there are no share groups (KIP-932)"),
 ];

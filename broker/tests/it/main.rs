@@ -18,6 +18,7 @@ mod internal_topics;
 mod kills;
 mod model;
 mod one_node;
+mod quotas_credentials;
 mod rebuild;
 mod robustness;
 mod robustness_batches;

@@ -143,7 +143,7 @@ fn a_feature_stays_at_its_level() {
 }
 
 #[test]
-fn quotas_credentials_and_transactions_are_none() {
+fn filters_of_quotas_are_checked_and_unknown_users_and_transactions_named() {
     let (_broker, mut client) = start();
     let mut quotas = |components: &[(&str, i8, Option<&str>)]| {
         let components = components.iter().map(|(kind, match_type, wanted)| {

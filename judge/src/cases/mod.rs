@@ -8,9 +8,11 @@ use crate::run::{Case, Judged, Runner, case};
 mod add_offsets_to_txn;
 mod add_partitions_to_txn;
 mod add_raft_voter;
+mod alter_client_quotas;
 mod alter_configs;
 mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
+mod alter_user_scram_credentials;
 mod api_versions;
 mod consumer_group_describe;
 mod consumer_group_heartbeat;
@@ -119,7 +121,9 @@ pub const TABLE: &[(&str, Cases)] = &[
     ("ListPartitionReassignments", list_partition_reassignments::cases),
     ("OffsetDelete", offset_delete::cases),
     ("DescribeClientQuotas", describe_client_quotas::cases),
+    ("AlterClientQuotas", alter_client_quotas::cases),
     ("DescribeUserScramCredentials", describe_user_scram_credentials::cases),
+    ("AlterUserScramCredentials", alter_user_scram_credentials::cases),
     ("DescribeQuorum", describe_quorum::cases),
     ("UpdateFeatures", update_features::cases),
     ("DescribeCluster", describe_cluster::cases),

@@ -89,7 +89,7 @@ pub const DELIBERATE: &[Deliberate] = &[
     Deliberate {
         api: "ApiVersions",
         case: "*",
-        differences: not_announced! { 49 51 76 77 78 79 83 84 85 86 87 90 91 92 },
+        differences: not_announced! { 76 77 78 79 83 84 85 86 87 90 91 92 },
         why: ANNOUNCED,
     },
     Deliberate {
