@@ -132,8 +132,15 @@ impl BrokerState {
             topic: internal_topic(OFFSETS_TOPIC, "offsets.topic.num.partitions"),
         };
         let groups = Arc::new(group_config(&setup.config));
-        let groups = Groups::open(&store, journal, groups, setup.clock.clone(), background.clone())
-            .map_err(|error| at_dir(error.to_string()))?;
+        let groups = Groups::open(
+            &store,
+            journal,
+            topics.clone(),
+            groups,
+            setup.clock.clone(),
+            background.clone(),
+        )
+        .map_err(|error| at_dir(error.to_string()))?;
         groups.drop_offsets(|topic| topics.get(topic).is_none());
         let producer_ids = Arc::new(ProducerIds::open(&store).map_err(|error| at_dir(error.to_string()))?);
         let parts = Parts {

@@ -3,7 +3,6 @@
 
 use kafka_protocol::messages::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse};
 
-use super::consumer_group_heartbeat::View;
 use super::describe_groups::ALL_OPERATIONS;
 use super::{Disconnect, RequestContext};
 
@@ -12,10 +11,9 @@ pub(crate) async fn handle(
     _version: i16,
     request: ConsumerGroupDescribeRequest,
 ) -> Result<ConsumerGroupDescribeResponse, Disconnect> {
-    let topics = View(&ctx.broker.topics);
     let mut groups = Vec::with_capacity(request.group_ids.len());
     for group_id in &request.group_ids {
-        let mut group = ctx.broker.groups.consumer_describe(group_id, &topics);
+        let mut group = ctx.broker.groups.consumer_describe(group_id);
         if request.include_authorized_operations && group.error_code == 0 {
             group.authorized_operations = ALL_OPERATIONS;
         }

@@ -7,7 +7,6 @@
 
 use kafka_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 
-use super::consumer_group_heartbeat::View;
 use super::{Disconnect, RequestContext};
 use crate::coordinator::group::Caller;
 
@@ -24,8 +23,7 @@ pub(crate) async fn handle(
         client_host: ctx.client_host.clone().into(),
         api_version: version,
     };
-    let topics = View(&ctx.broker.topics);
-    let response = unless_gone(ctx, ctx.broker.groups.join(caller, request, &topics)).await?;
+    let response = unless_gone(ctx, ctx.broker.groups.join(caller, request)).await?;
     let mut response = response.ok_or_else(|| Disconnect("the member has sent another JoinGroup".into()))?;
     if version < 7 && response.protocol_name.is_none() {
         response.protocol_name = Some(Default::default());

@@ -6,7 +6,6 @@
 use kafka_protocol::messages::leave_group_request::MemberIdentity;
 use kafka_protocol::messages::{LeaveGroupRequest, LeaveGroupResponse};
 
-use super::consumer_group_heartbeat::View;
 use super::{Disconnect, RequestContext};
 
 /// From this version on the answer has a result per member.
@@ -20,7 +19,7 @@ pub(crate) async fn handle(
     if version < MEMBERS_SINCE {
         request.members = vec![MemberIdentity::default().with_member_id(request.member_id.clone())];
     }
-    let mut response = ctx.broker.groups.leave(&request, &View(&ctx.broker.topics)).await;
+    let mut response = ctx.broker.groups.leave(&request).await;
     if version < MEMBERS_SINCE {
         let of_member = response.members.drain(..).map(|member| member.error_code).next();
         if response.error_code == 0 {

@@ -4,7 +4,6 @@
 
 use kafka_protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 
-use super::consumer_group_heartbeat::View;
 use super::join_group::unless_gone;
 use super::{Disconnect, RequestContext};
 use crate::coordinator::group::GroupError;
@@ -21,6 +20,6 @@ pub(crate) async fn handle(
         let error = GroupError::InconsistentGroupProtocol;
         return Ok(SyncGroupResponse::default().with_error_code(error.code()));
     }
-    let response = unless_gone(ctx, ctx.broker.groups.sync(request, &View(&ctx.broker.topics))).await?;
+    let response = unless_gone(ctx, ctx.broker.groups.sync(request)).await?;
     response.ok_or_else(|| Disconnect("the member has sent another SyncGroup".into()))
 }

@@ -15,6 +15,7 @@ mod pending;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod topics;
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -62,6 +63,7 @@ pub struct Groups {
 struct Inner {
     store: GroupStore,
     journal: Journal,
+    topics: Arc<dyn TopicsView>,
     config: Arc<GroupConfig>,
     clock: Arc<dyn Clock>,
     /// Where timers and deliveries run.
@@ -76,13 +78,14 @@ struct Inner {
 
 impl Groups {
     /// Reads the groups from the store and takes up their timers. Timers and deliveries run on `handle`, until
-    /// [`Self::shutdown`].
+    /// [`Self::shutdown`]. `topics` are those that members subscribe to.
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub(crate) fn open(
         store: &Store,
         journal: Journal,
+        topics: Arc<dyn TopicsView>,
         config: Arc<GroupConfig>,
         clock: Arc<dyn Clock>,
         handle: Handle,
@@ -95,6 +98,7 @@ impl Groups {
             inner: Arc::new(Inner {
                 store,
                 journal,
+                topics,
                 config,
                 clock,
                 handle,
@@ -140,12 +144,7 @@ impl Groups {
     }
 
     /// JoinGroup. Waits while the group rebalances; `None` if the same member has sent another JoinGroup meanwhile.
-    pub async fn join(
-        &self,
-        caller: Caller,
-        request: JoinGroupRequest,
-        topics: &dyn TopicsView,
-    ) -> Option<JoinGroupResponse> {
+    pub async fn join(&self, caller: Caller, request: JoinGroupRequest) -> Option<JoinGroupResponse> {
         let member_id = request.member_id.clone();
         let refused = |error: GroupError| classic::refusal(member_id.clone(), error);
         let group_id = request.group_id.0.clone();
@@ -154,6 +153,7 @@ impl Groups {
             request,
             nonce: uuid::Uuid::new_v4(),
         };
+        let topics = &*self.inner.topics;
         let decide =
             |group: &Group, config: &GroupConfig, now_ms: i64| classic::join(group, config, now_ms, &command, topics);
         let park = |live: &mut slot::Live, outcome: Outcome<Answer<JoinGroupResponse>>| live.park_join(outcome);
@@ -165,8 +165,9 @@ impl Groups {
     }
 
     /// SyncGroup. Waits for the leader's assignment; `None` if the same member has sent another SyncGroup meanwhile.
-    pub async fn sync(&self, request: SyncGroupRequest, topics: &dyn TopicsView) -> Option<SyncGroupResponse> {
+    pub async fn sync(&self, request: SyncGroupRequest) -> Option<SyncGroupResponse> {
         let refused = |error: GroupError| SyncGroupResponse::default().with_error_code(error.code());
+        let topics = &*self.inner.topics;
         let decide =
             |group: &Group, config: &GroupConfig, now_ms: i64| classic::sync(group, config, now_ms, &request, topics);
         let park = |live: &mut slot::Live, outcome: Outcome<Answer<SyncGroupResponse>>| live.park_sync(outcome);
@@ -188,7 +189,8 @@ impl Groups {
     }
 
     /// LeaveGroup, with the members in `members` at any version.
-    pub async fn leave(&self, request: &LeaveGroupRequest, topics: &dyn TopicsView) -> LeaveGroupResponse {
+    pub async fn leave(&self, request: &LeaveGroupRequest) -> LeaveGroupResponse {
+        let topics = &*self.inner.topics;
         let decide =
             |group: &Group, config: &GroupConfig, now_ms: i64| classic::leave(group, config, now_ms, request, topics);
         let refused = |error: GroupError| LeaveGroupResponse::default().with_error_code(error.code());
@@ -203,11 +205,11 @@ impl Groups {
         &self,
         caller: Caller,
         request: ConsumerGroupHeartbeatRequest,
-        topics: &dyn TopicsView,
     ) -> ConsumerGroupHeartbeatResponse {
         let group_id = request.group_id.0.clone();
         let nonce = uuid::Uuid::new_v4();
         let command = HeartbeatCommand { caller, request, nonce };
+        let topics = &*self.inner.topics;
         let decide = |group: &Group, config: &GroupConfig, now_ms: i64| {
             consumer::heartbeat(group, config, now_ms, &command, topics)
         };
@@ -216,7 +218,8 @@ impl Groups {
     }
 
     /// ConsumerGroupDescribe for one group.
-    pub fn consumer_describe(&self, group_id: &GroupId, topics: &dyn TopicsView) -> ConsumerDescribedGroup {
+    pub fn consumer_describe(&self, group_id: &GroupId) -> ConsumerDescribedGroup {
+        let topics = &*self.inner.topics;
         match self.inner.find(group_id) {
             Some(slot) => slot.read(|group| consumer::describe(group, group_id, topics)),
             None => consumer::describe(&Group::default(), group_id, topics),

@@ -270,7 +270,7 @@ pub(super) async fn run_timers(groups: Arc<Inner>, slot: Arc<Slot>) {
                 continue;
             }
             let stored = groups.settle(&slot, |group, config, now_ms| {
-                classic::expire(group, config, now_ms, &timer)
+                classic::expire(group, config, now_ms, &timer, &*groups.topics)
             });
             if !stored {
                 slot.lock().arm(timer, RETRY_AFTER);

@@ -16,6 +16,7 @@ use crate::internal_topics::topic::InternalTopic;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A broker without topics.
+#[derive(Debug)]
 struct NoTopics;
 
 impl TopicsView for NoTopics {
@@ -52,6 +53,7 @@ fn open(store: &Store, config: GroupConfig) -> Groups {
     Groups::open(
         store,
         nowhere(),
+        Arc::new(NoTopics),
         Arc::new(config),
         Arc::new(SystemClock),
         Handle::current(),
@@ -89,7 +91,7 @@ async fn join(groups: &Groups, member_id: &StrBytes) -> JoinGroupResponse {
         client_host: text("/127.0.0.1"),
         api_version: 3,
     };
-    soon(groups.join(caller, join_request(member_id, 10_000), &NoTopics))
+    soon(groups.join(caller, join_request(member_id, 10_000)))
         .await
         .unwrap()
 }
@@ -134,7 +136,7 @@ async fn committed(groups: &Groups, group_id: &GroupId) -> Vec<(i32, i64)> {
 /// One member alone, in a stable group.
 async fn stable(groups: &Groups) -> JoinGroupResponse {
     let joined = join(groups, &StrBytes::default()).await;
-    let synced = soon(groups.sync(sync_request(&joined), &NoTopics)).await.unwrap();
+    let synced = soon(groups.sync(sync_request(&joined))).await.unwrap();
     assert_eq!(
         (synced.error_code, synced.assignment),
         (0, joined.member_id.clone().into_bytes())
@@ -164,10 +166,7 @@ async fn two_members_rebalance_and_find_each_other() {
     let second = soon(newcomer).await.unwrap();
     assert_eq!((first.generation_id, second.generation_id), (2, 2));
     assert_eq!((first.members.len(), second.members.len()), (2, 0));
-    let (leader, follower) = tokio::join!(
-        groups.sync(sync_request(&first), &NoTopics),
-        groups.sync(sync_request(&second), &NoTopics)
-    );
+    let (leader, follower) = tokio::join!(groups.sync(sync_request(&first)), groups.sync(sync_request(&second)));
     assert_eq!(leader.unwrap().assignment, first.member_id.into_bytes());
     assert_eq!(follower.unwrap().assignment, second.member_id.into_bytes());
 }
@@ -180,10 +179,10 @@ async fn a_session_ends_by_itself() {
         client_host: text("/"),
         api_version: 3,
     };
-    let joined = soon(groups.join(caller, join_request(&StrBytes::default(), 20), &NoTopics))
+    let joined = soon(groups.join(caller, join_request(&StrBytes::default(), 20)))
         .await
         .unwrap();
-    soon(groups.sync(sync_request(&joined), &NoTopics)).await.unwrap();
+    soon(groups.sync(sync_request(&joined))).await.unwrap();
     soon(async {
         while groups.describe(&group_id(), 5).group_state.as_str() != "Empty" {
             tokio::task::yield_now().await;
@@ -206,11 +205,11 @@ async fn a_leader_that_hangs_up_does_not_keep_the_assignment_from_the_others() {
     let (leader, follower) = if one.members.is_empty() { (two, one) } else { (one, two) };
     let waiting = tokio::spawn({
         let (groups, request) = (groups.clone(), sync_request(&follower));
-        async move { groups.sync(request, &NoTopics).await }
+        async move { groups.sync(request).await }
     });
     // The leader's request is carried out up to its first wait, and then nobody is there to wait.
     let request = sync_request(&leader);
-    let mut sync = Box::pin(groups.sync(request, &NoTopics));
+    let mut sync = Box::pin(groups.sync(request));
     while groups.describe(&group_id(), 5).group_state.as_str() != "Stable" {
         let _ = futures::poll!(&mut sync);
     }
@@ -241,7 +240,7 @@ async fn what_was_acknowledged_is_there_after_a_crash() {
     let described = groups.describe(&group_id(), 5);
     assert_eq!((described.group_state.as_str(), described.members.len()), ("Stable", 1));
     let again = groups
-        .sync(sync_request(&joined).with_assignments(Vec::new()), &NoTopics)
+        .sync(sync_request(&joined).with_assignments(Vec::new()))
         .await
         .unwrap();
     assert_eq!(again.assignment, joined.member_id.into_bytes());
@@ -308,6 +307,7 @@ async fn offsets_of_deleted_topics_and_of_long_ago_are_removed() {
     let groups = Groups::open(
         &store,
         nowhere(),
+        Arc::new(NoTopics),
         Arc::clone(&config),
         Arc::clone(&clock) as Arc<dyn Clock>,
         Handle::current(),
@@ -365,7 +365,6 @@ async fn leaving_frees_those_who_wait() {
             &LeaveGroupRequest::default()
                 .with_group_id(group_id())
                 .with_members(vec![member]),
-            &NoTopics,
         )
         .await;
     assert_eq!(left.members[0].error_code, 0);

@@ -3,12 +3,13 @@
 use kafka_protocol::protocol::StrBytes;
 
 use super::{ClassicGroup, Draft, State};
-use crate::coordinator::group::{Group, GroupConfig, Outcome, Timer, consumer};
+use crate::coordinator::group::consumer::{self, TopicsView};
+use crate::coordinator::group::{Group, GroupConfig, Outcome, Timer};
 
 /// Decides on a timer that has gone off.
-pub fn expire(group: &Group, config: &GroupConfig, now_ms: i64, timer: &Timer) -> Outcome<()> {
+pub fn expire(group: &Group, config: &GroupConfig, now_ms: i64, timer: &Timer, topics: &dyn TopicsView) -> Outcome<()> {
     if let Some(consumer) = &group.consumer {
-        return consumer::expire(consumer, config, now_ms, timer);
+        return consumer::expire(consumer, config, now_ms, timer, topics);
     }
     let Some(classic) = &group.membership else {
         return Outcome::reply(());

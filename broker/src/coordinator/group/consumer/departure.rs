@@ -18,7 +18,13 @@ use crate::coordinator::group::assignor::Assignment;
 use crate::coordinator::group::{Effect, Group, GroupConfig, GroupError, Outcome, Record, Timer, classic};
 
 /// Decides on a timer of a member that has gone off.
-pub fn expire(consumer: &ConsumerGroup, config: &GroupConfig, now_ms: i64, timer: &Timer) -> Outcome<()> {
+pub fn expire(
+    consumer: &ConsumerGroup,
+    config: &GroupConfig,
+    now_ms: i64,
+    timer: &Timer,
+    topics: &dyn TopicsView,
+) -> Outcome<()> {
     let gone = match timer {
         Timer::Session(member_id) | Timer::MemberJoin(member_id) | Timer::MemberSync(member_id) => {
             consumer.members.get(member_id)
@@ -30,7 +36,7 @@ pub fn expire(consumer: &ConsumerGroup, config: &GroupConfig, now_ms: i64, timer
         Timer::Join | Timer::Sync => None,
     };
     match gone {
-        Some(member) => fence(consumer, config, now_ms, &member.id, None),
+        Some(member) => fence(consumer, config, now_ms, &member.id, topics),
         None => Outcome::reply(()),
     }
 }
@@ -63,7 +69,7 @@ fn fence(
     config: &GroupConfig,
     now_ms: i64,
     member_id: &StrBytes,
-    topics: Option<&dyn TopicsView>,
+    topics: &dyn TopicsView,
 ) -> Outcome<()> {
     fence_all(consumer, config, now_ms, std::slice::from_ref(member_id), topics)
 }
@@ -74,7 +80,7 @@ fn fence_all(
     config: &GroupConfig,
     now_ms: i64,
     member_ids: &[StrBytes],
-    topics: Option<&dyn TopicsView>,
+    topics: &dyn TopicsView,
 ) -> Outcome<()> {
     if member_ids.is_empty() {
         return Outcome::reply(());
@@ -104,15 +110,10 @@ fn fence_all(
         ..consumer.head()
     };
     // The step counts for the topics that nobody is subscribed to any more, too, and for those that have grown since.
-    match topics {
-        Some(topics) => {
-            let found = wanted
-                .into_iter()
-                .filter_map(|name| Some((name.clone(), topics.find(name)?)));
-            head.topics = found.collect();
-        }
-        None => head.topics.retain(|name, _| wanted.contains(name)),
-    }
+    let found = wanted
+        .into_iter()
+        .filter_map(|name| Some((name.clone(), topics.find(name)?)));
+    head.topics = found.collect();
     records.push(Record::ConsumerHead {
         head: Box::new(head),
         durable: true,
@@ -153,8 +154,7 @@ pub fn remove(
                 .with_error_code(error.map_or(0, GroupError::code)),
         );
     }
-    fence_all(consumer, config, now_ms, &removed, Some(topics))
-        .map(|()| LeaveGroupResponse::default().with_members(members))
+    fence_all(consumer, config, now_ms, &removed, topics).map(|()| LeaveGroupResponse::default().with_members(members))
 }
 
 fn named<'a>(consumer: &'a ConsumerGroup, identity: &MemberIdentity) -> Result<&'a StrBytes, GroupError> {
@@ -183,7 +183,7 @@ pub(super) fn leave(
         .with_member_id(Some(request.member_id.clone()))
         .with_member_epoch(request.member_epoch);
     if request.member_epoch != LEAVE_STATIC_EPOCH {
-        return Ok(fence(consumer, config, now_ms, &member.id, Some(topics)).map(|()| reply));
+        return Ok(fence(consumer, config, now_ms, &member.id, topics).map(|()| reply));
     }
     let away = ConsumerMember {
         epoch: LEAVE_STATIC_EPOCH,

@@ -46,8 +46,8 @@ pub struct TopicMetadata {
     pub partitions: i32,
 }
 
-/// The topics that exist. The coordinator asks, and never keeps it.
-pub trait TopicsView: Sync {
+/// The topics that exist. The coordinator asks, and never keeps what it is told.
+pub trait TopicsView: std::fmt::Debug + Send + Sync {
     /// Changes whenever a topic comes, goes or grows; never 0.
     fn version(&self) -> u64;
     /// The topic of that name.

@@ -376,6 +376,39 @@ fn partitions_move_only_after_they_were_given_up() {
     assert_eq!(cast.world.group.consumer.as_ref().unwrap().state_name(), "Stable");
 }
 
+/// However a member goes, the step of the epoch for it counts for a topic that has grown, too: one step, not two.
+#[test]
+fn a_member_that_goes_after_a_topic_has_grown_costs_one_epoch() {
+    for falls_silent in [false, true] {
+        let mut cast = Cast::new();
+        joined(&mut cast, 0);
+        joined(&mut cast, 2);
+        for _ in 0..3 {
+            cast.step(0);
+            cast.step(2);
+        }
+        let epoch = |cast: &Cast| cast.world.group.consumer.as_ref().unwrap().epoch;
+        let before = epoch(&cast);
+        let grow = |cast: &mut Cast| cast.world.topics.0.get_mut("a").unwrap().partitions = 7;
+        if falls_silent {
+            cast.consumers[2].stop();
+            cast.world.advance(30_000);
+            cast.step(0);
+            grow(&mut cast);
+            // Its session ends, and that of the other, which has been heard of since, does not.
+            cast.world.advance(20_000);
+        } else {
+            grow(&mut cast);
+            cast.leave(2);
+        }
+        assert_eq!(cast.world.group.consumer.as_ref().unwrap().members.len(), 1);
+        assert_eq!(epoch(&cast), before + 1);
+        cast.calm_down();
+        cast.check_calm();
+        assert_eq!(epoch(&cast), before + 1, "falls silent: {falls_silent}");
+    }
+}
+
 #[test]
 fn epochs_fence() {
     let mut cast = Cast::new();

@@ -240,8 +240,9 @@ impl World {
             }
             self.now_ms = self.now_ms.max(deadline_ms);
             self.timers.remove(&timer);
+            let topics = self.topics.clone();
             self.run(
-                |group, config, now_ms| classic::expire(group, config, now_ms, &timer),
+                |group, config, now_ms| classic::expire(group, config, now_ms, &timer, &topics),
                 |_, ()| (),
             );
         }
