@@ -294,3 +294,46 @@ def test_an_error_says_what_amazon_says(store, bucket, s3):
     assert caught.value.response["Error"]["Resource"] == f"/{bucket}"
     metadata = caught.value.response["ResponseMetadata"]
     assert metadata["HTTPHeaders"]["x-amz-request-id"] == metadata["RequestId"]
+
+
+def test_ranges_that_cannot_be_are_refused(store, bucket):
+    store.put_object(Bucket=bucket, Key="empty", Body=b"")
+    for part in ("bytes=-5", "bytes=0-"):
+        assert refusal(store.get_object, Bucket=bucket, Key="empty", Range=part) == "InvalidRange"
+    store.put_object(Bucket=bucket, Key="short", Body=b"hello")
+    upload = store.create_multipart_upload(Bucket=bucket, Key="copied")["UploadId"]
+    copy = {"Bucket": bucket, "Key": "copied", "UploadId": upload, "PartNumber": 1, "CopySource": f"{bucket}/short"}
+    assert refusal(store.upload_part_copy, CopySourceRange="bytes=0-9", **copy) == "InvalidArgument"
+    part = store.upload_part_copy(CopySourceRange="bytes=1-4", **copy)["CopyPartResult"]["ETag"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part}]}
+    store.complete_multipart_upload(Bucket=bucket, Key="copied", UploadId=upload, MultipartUpload=parts)
+    assert store.get_object(Bucket=bucket, Key="copied")["Body"].read() == b"ello"
+
+
+def test_a_batch_that_could_not_be_answered_deletes_nothing(store, bucket):
+    keys = ["plain", "with \x01 control"]
+    for key in keys:
+        store.put_object(Bucket=bucket, Key=key, Body=b"x")
+    batch = {"Objects": [{"Key": key} for key in keys]}
+    assert refusal(store.delete_objects, Bucket=bucket, Delete=batch) in ("InvalidArgument", "MalformedXML")
+    assert store.get_object(Bucket=bucket, Key="plain")["Body"].read() == b"x"
+    store.delete_object(Bucket=bucket, Key=keys[1])
+    store.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "plain"}]})
+    assert store.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_a_customers_own_key_is_not_taken_without_encrypting(store, bucket):
+    own = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}
+    assert refusal(store.put_object, Bucket=bucket, Key="a", Body=b"x", **own) == "NotImplemented"
+
+
+def test_a_url_is_good_for_a_week_at_most(store, bucket):
+    store.put_object(Bucket=bucket, Key="a", Body=b"x")
+    named = {"Bucket": bucket, "Key": "a"}
+    week = 7 * 24 * 60 * 60
+    url = store.generate_presigned_url("get_object", Params=named, ExpiresIn=week)
+    assert urllib.request.urlopen(url).read() == b"x"
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(store.generate_presigned_url("get_object", Params=named, ExpiresIn=week + 1))
+    assert caught.value.code == 400
+    assert b"AuthorizationQueryParametersError" in caught.value.read()

@@ -6,11 +6,12 @@
 //! CSV are read up to [`SAMPLE_BYTES_MAX`] of their text; of what was not read to its end, such strings
 //! stay strings, since a later value might be none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{BufRead, Read};
 
 use anyhow::{Context, bail};
+use arrow::datatypes::{Field, Schema};
 use aws_sdk_s3::Client;
 use bytes::Bytes;
 use chrono::{DateTime, NaiveDate};
@@ -124,16 +125,28 @@ fn csv(dialect: CsvDialect, sample: impl Read) -> anyhow::Result<Inferred> {
         .with_quote(dialect.quote)
         .with_truncated_rows(true)
         .infer_schema(sample, None)?;
-    let columns = columns_of_schema(&schema).into_iter().map(|column| Column {
-        name: super::layout::table_name(column.name.trim()),
-        ..column
-    });
     Ok(Inferred {
         format: TableFormat::Csv(dialect),
-        columns: columns.collect(),
+        columns: columns_of_schema(&named_by_header(&schema)),
         own_names: BTreeMap::new(),
         conflicts: Vec::new(),
     })
+}
+
+/// The columns of a CSV by names that a table can have, each once: the values are found by their position.
+fn named_by_header(schema: &Schema) -> Schema {
+    let mut taken = BTreeSet::new();
+    let fields = schema.fields().iter().enumerate().map(|(at, field)| {
+        let mut name = super::layout::table_name(field.name().trim());
+        if name.is_empty() {
+            name = format!("col{at}");
+        }
+        let numbered = (2..).map(|number| format!("{name}_{number}"));
+        let mut names = std::iter::once(name.clone()).chain(numbered);
+        let free = names.find(|name| taken.insert(name.clone())).unwrap_or(name);
+        field.as_ref().clone().with_name(free)
+    });
+    Schema::new(fields.collect::<Vec<Field>>())
 }
 
 fn json(sample: &mut std::io::Take<Box<dyn BufRead + Send>>) -> anyhow::Result<Inferred> {
@@ -330,6 +343,14 @@ mod tests {
             said(&inferred),
             ["index string", "trade_date date", "close_usd double", "n string"]
         );
+    }
+
+    #[test]
+    fn a_header_that_names_a_column_twice_or_not_names_each_once() {
+        let body = Bytes::from("id,ID,,id,id_2\n1,2,3,4,5\n");
+        let inferred = text(TableFormat::Csv(CsvDialect::default()), body).unwrap();
+        let names: Vec<&str> = inferred.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names, ["id", "id_2", "col2", "id_3", "id_2_2"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tickertape_client::s3::S3Url;
 
 use super::objects::Object;
+use crate::catalog::Table;
 
 /// A table's folder with the objects below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,22 +26,55 @@ pub(super) struct File {
     pub(super) folder: String,
 }
 
-/// Sorts objects into tables; the second is how many are none of any table.
-pub(super) fn group(lake: &S3Url, objects: Vec<Object>) -> (Vec<Folder>, u64) {
-    let total = objects.len() as u64;
+/// What lies under a prefix.
+#[derive(Debug, Default)]
+pub(super) struct Layout {
+    /// The tables' folders, by their keys.
+    pub(super) folders: Vec<Folder>,
+    /// How many objects hold no rows: by their names, or as they are empty.
+    pub(super) ignored: u64,
+    /// Objects that lie beside the tables' folders, and so in none.
+    pub(super) beside: Vec<String>,
+}
+
+/// A table that the catalog has under the prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KnownTable {
+    pub(super) name: String,
+    pub(super) location: S3Url,
+}
+
+impl KnownTable {
+    /// A table that lies at the prefix or under it.
+    pub(super) fn under(lake: &S3Url, table: &Table) -> Option<KnownTable> {
+        let location: S3Url = table.location()?.parse().ok()?;
+        let below = format!("{}/", lake.prefix);
+        let inside = lake.prefix.is_empty() || location.prefix == lake.prefix || location.prefix.starts_with(&below);
+        (location.bucket == lake.bucket && inside).then(|| KnownTable {
+            name: table.name.clone(),
+            location,
+        })
+    }
+}
+
+/// Sorts objects into tables. The prefix is a table itself where the catalog says so, where `name=value` folders lie directly
+/// in it, or where objects do and no folder is a table: known, or with `name=value` folders below. Known tables that nothing lies in any more are folders without files.
+pub(super) fn group(lake: &S3Url, objects: Vec<Object>, known: &[KnownTable]) -> Layout {
+    let mut layout = Layout::default();
     let inside = inside(&lake.prefix);
-    let objects: Vec<Object> = objects.into_iter().filter(|object| is_data(object, inside)).collect();
-    let ignored = total - objects.len() as u64;
-    let is_table_itself = objects.iter().any(|object| match object.key[inside..].split_once('/') {
-        None => true,
-        Some((first, _)) => partition_part(first).is_some(),
-    });
+    let (objects, ignored): (Vec<Object>, Vec<Object>) =
+        objects.into_iter().partition(|object| is_data(object, inside));
+    layout.ignored = ignored.len() as u64;
+    let is_table_itself = known.iter().any(|table| table.location == *lake) || is_one_table(lake, &objects, known);
     let mut folders: BTreeMap<String, Folder> = BTreeMap::new();
     for object in objects {
-        let first = object.key[inside..].split('/').next().unwrap_or_default();
-        let location = match is_table_itself {
-            true => lake.clone(),
-            false => lake.join(first),
+        let location = match object.key[inside..].split_once('/') {
+            _ if is_table_itself => lake.clone(),
+            Some((first, _)) => lake.join(first),
+            None => {
+                layout.beside.push(object.key);
+                continue;
+            }
         };
         let folder = folders
             .entry(location.prefix.clone())
@@ -48,7 +82,40 @@ pub(super) fn group(lake: &S3Url, objects: Vec<Object>) -> (Vec<Folder>, u64) {
         let file = file(object, &folder.location.prefix);
         folder.files.push(file);
     }
-    (folders.into_values().collect(), ignored)
+    let emptied = known.iter().filter(|table| is_empty(table, &folders));
+    layout.folders = emptied.map(emptied_folder).collect();
+    layout.folders.extend(folders.into_values());
+    layout
+}
+
+/// Whether the objects make one table, by what lies directly in the prefix and whether its folders look like tables.
+fn is_one_table(lake: &S3Url, objects: &[Object], known: &[KnownTable]) -> bool {
+    let is_partition = |part: &str| partition_part(part).is_some();
+    let (mut directly, mut tables_below) = (false, !known.is_empty());
+    for object in objects {
+        match object.key[inside(&lake.prefix)..].split_once('/') {
+            Some((first, _)) if is_partition(first) => return true,
+            Some((_, rest)) => tables_below |= rest.rsplit('/').skip(1).any(is_partition),
+            None => directly = true,
+        }
+    }
+    directly && !tables_below
+}
+
+fn is_empty(table: &KnownTable, folders: &BTreeMap<String, Folder>) -> bool {
+    let below = format!("{}/", table.location.prefix);
+    let mut keys = folders
+        .values()
+        .flat_map(|folder| folder.files.iter().map(|file| file.object.key.as_str()));
+    !folders.contains_key(&table.location.prefix) && !keys.any(|key| key.starts_with(&below))
+}
+
+fn emptied_folder(table: &KnownTable) -> Folder {
+    Folder {
+        name: table.name.clone(),
+        location: table.location.clone(),
+        files: Vec::new(),
+    }
 }
 
 /// Where the keys below a prefix differ: behind the slash that follows it.
@@ -147,12 +214,61 @@ mod tests {
     use proptest::prelude::*;
 
     fn grouped(lake: &str, keys: &[&str]) -> (Vec<Folder>, u64) {
+        let layout = laid_out(lake, keys, &[]);
+        (layout.folders, layout.ignored)
+    }
+
+    fn laid_out(lake: &str, keys: &[&str], known: &[KnownTable]) -> Layout {
         let of = |key: &&str| Object {
             key: (*key).to_owned(),
             bytes: 1,
             etag: String::new(),
         };
-        group(&lake.parse().unwrap(), keys.iter().map(of).collect())
+        group(&lake.parse().unwrap(), keys.iter().map(of).collect(), known)
+    }
+
+    fn known(name: &str, location: &str) -> KnownTable {
+        let location = location.parse().unwrap();
+        KnownTable {
+            name: name.to_owned(),
+            location,
+        }
+    }
+
+    fn places(layout: &Layout) -> Vec<(String, usize)> {
+        let place = |folder: &Folder| (folder.location.prefix.clone(), folder.files.len());
+        layout.folders.iter().map(place).collect()
+    }
+
+    #[test]
+    fn what_lies_beside_the_folders_of_tables_is_in_none() {
+        let keys = ["raw/notes.csv", "raw/ticks/dt=2012-01-01/a.parquet", "raw/bars/b.csv"];
+        let layout = laid_out("s3://lake/raw", &keys, &[]);
+        let tables = [("raw/bars".to_owned(), 1), ("raw/ticks".to_owned(), 1)];
+        assert_eq!(
+            (places(&layout), layout.beside),
+            (tables.to_vec(), vec![keys[0].to_owned()])
+        );
+        // Unless the catalog has the prefix itself for a table.
+        let layout = laid_out("s3://lake/raw", &keys, &[known("raw", "s3://lake/raw")]);
+        assert_eq!((places(&layout), layout.beside.len()), (vec![("raw".to_owned(), 3)], 0));
+    }
+
+    #[test]
+    fn a_known_table_without_objects_is_a_folder_without_files() {
+        let tables = [
+            known("gone", "s3://lake/raw/Gone"),
+            known("bars", "s3://lake/raw/bars"),
+            known("deep", "s3://lake/raw/bars/deep"),
+            known("empty", "s3://lake/raw/bars/empty"),
+        ];
+        let layout = laid_out("s3://lake/raw", &["raw/bars/a.csv", "raw/bars/deep/b.csv"], &tables);
+        let names: Vec<_> = layout
+            .folders
+            .iter()
+            .map(|folder| (folder.name.as_str(), folder.files.len()))
+            .collect();
+        assert_eq!(names, [("gone", 0), ("empty", 0), ("bars", 2)]);
     }
 
     #[test]
@@ -205,9 +321,9 @@ mod tests {
         #[test]
         fn no_key_panics(keys in proptest::collection::vec("p/[a-z=%_./é0-9]{0,20}", 0..6)) {
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-            let (folders, ignored) = grouped("s3://lake/p", &keys);
-            let kept: usize = folders.iter().map(|folder| folder.files.len()).sum();
-            prop_assert_eq!(kept as u64 + ignored, keys.len() as u64);
+            let layout = laid_out("s3://lake/p", &keys, &[]);
+            let kept: usize = layout.folders.iter().map(|folder| folder.files.len()).sum();
+            prop_assert_eq!(kept + layout.beside.len() + layout.ignored as usize, keys.len());
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The crawler: brings what others put into the lake into the catalog.
 //!
-//! It lists a prefix, takes each folder of its first level for a table (the prefix itself where objects
-//! or `name=value` folders lie directly in it), takes `name=value` folders at any depth for partitions,
+//! It lists a prefix, takes each folder of its first level for a table (the prefix itself where the catalog has it for one, where
+//! `name=value` folders lie directly in it, or where objects do and none of its folders is a table by the catalog or by
+//! `name=value` folders in it), takes `name=value` folders at any depth for partitions,
 //! infers columns from Parquet footers, JSON lines and CSV, and says what it changed.
 //!
 //! Promises:
@@ -13,6 +14,7 @@
 //! - A partition without objects is taken out of the catalog only if it lies under the crawled prefix, and has none when it
 //!   is looked at once more after the catalog was read. It is looked at again when it is out, and put back if it has some by
 //!   then: a sink that puts the first object of a day while the crawl is under way finds the partition registered.
+//! - Tables of the catalog that lie under the prefix are looked at also when nothing lies in them any more.
 //! - A table whose objects the catalog keeps is listed by queries from now on where one of them is gone.
 //! - Objects are read once: a partition (or a table without any) keeps a digest of its objects' keys and
 //!   ETags in its parameters, and is not read again while that stays the same.
@@ -41,7 +43,8 @@ pub use glue_crawler::{CrawlerCounts, GlueCrawlReport, GlueCrawler};
 pub use options::{CrawlOptions, CrawlSettings, run, run_glue_crawler};
 pub use report::{CrawlReport, TableReport};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, CatalogError};
+use layout::{KnownTable, Layout};
 
 /// How many tables are worked on at a time.
 const CONCURRENT_TABLES: usize = 4;
@@ -58,7 +61,19 @@ pub async fn crawl(
     settings: &CrawlSettings,
 ) -> anyhow::Result<CrawlReport> {
     let listed = objects::list(client, lake).await?;
-    let (folders, ignored) = layout::group(lake, listed);
+    let known = match catalog.tables(&settings.database).await {
+        Err(CatalogError::NotFound { .. }) => Vec::new(),
+        tables => tables?,
+    };
+    let known: Vec<KnownTable> = known
+        .iter()
+        .filter_map(|table| KnownTable::under(lake, table))
+        .collect();
+    let Layout {
+        folders,
+        ignored,
+        beside,
+    } = layout::group(lake, listed, &known);
     if !settings.dry_run && !folders.is_empty() {
         crate::catalog::ensure_database(catalog, &settings.database).await?;
     }
@@ -72,6 +87,7 @@ pub async fn crawl(
         lake: lake.to_string(),
         dry_run: settings.dry_run,
         ignored_objects: ignored,
+        beside,
         tables,
     })
 }

@@ -18,6 +18,8 @@ pub struct CrawlReport {
     pub dry_run: bool,
     /// Objects with a path part that starts with `_` or `.`, and empty ones.
     pub ignored_objects: u64,
+    /// Objects that lie beside the tables' folders: they are in no table.
+    pub beside: Vec<String>,
     /// Each table's folder, by name.
     pub tables: Vec<TableReport>,
 }
@@ -106,6 +108,7 @@ impl fmt::Display for CrawlReport {
         for table in &self.tables {
             write!(f, "{table}")?;
         }
+        named(f, "in no table, as it lies beside their folders: ", &self.beside)?;
         if !self.changed() {
             writeln!(f, "the catalog was up to date")?;
         }

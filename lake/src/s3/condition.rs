@@ -136,6 +136,7 @@ mod tests {
             modified_ms,
             content: Content::Empty,
             headers: Default::default(),
+            tags: Default::default(),
             checksum: None,
         }
     }

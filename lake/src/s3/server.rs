@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{HttpError, HttpResponse, S3Result, s3_error};
@@ -163,6 +164,7 @@ impl Front {
             id: id.clone(),
             secret: secret.as_str().into(),
         });
+        builder.set_access(Signed);
         Self {
             s3: builder.build(),
             glue: Endpoint::new(catalog, id, secret),
@@ -186,6 +188,40 @@ impl S3Auth for OneKey {
                 "The AWS Access Key Id you provided does not exist in our records."
             )),
         }
+    }
+}
+
+/// Who may do what: whoever has signed with the key everything, within what a signature can say.
+struct Signed;
+
+/// S3's own limit.
+const PRESIGNED_SECONDS_MAX: u64 = 7 * 24 * 60 * 60;
+/// A customer's own key for the bytes: to take it and not to encrypt would be a lie.
+const CUSTOMER_KEY: &str = "x-amz-server-side-encryption-customer-algorithm";
+
+#[async_trait::async_trait]
+impl S3Access for Signed {
+    async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
+        if request.credentials().is_none() {
+            return Err(s3_error!(AccessDenied, "Signature is required"));
+        }
+        let query = request.uri().query().unwrap_or_default();
+        let expires = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "X-Amz-Expires");
+        let seconds = expires.and_then(|(_, seconds)| seconds.parse::<u64>().ok());
+        if seconds.is_some_and(|seconds| seconds > PRESIGNED_SECONDS_MAX) {
+            return Err(s3_error!(
+                AuthorizationQueryParametersError,
+                "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than \
+                 {PRESIGNED_SECONDS_MAX} seconds"
+            ));
+        }
+        if request.headers().contains_key(CUSTOMER_KEY) {
+            return Err(s3_error!(
+                NotImplemented,
+                "Encryption with a key of the customer's is not implemented"
+            ));
+        }
+        Ok(())
     }
 }
 

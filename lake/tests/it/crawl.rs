@@ -515,3 +515,34 @@ async fn every_compression_is_crawled_and_read() {
         assert_eq!(sums, format!("{},{}", objects * 2, objects * 3), "{table}: {report}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_nothing_lies_in_any_more_is_looked_at() {
+    let lake = Lake::start().await;
+    lake.put("g/days/dt=2012-01-01/a.parquet", prices(&[1.0])).await;
+    lake.put("g/days/dt=2012-01-02/b.parquet", prices(&[2.0])).await;
+    lake.put("g/plain/a.csv", "id,ID\n1,2\n").await;
+    lake.crawl("g", false).await;
+    assert_eq!(lake.sql("select id, id_2 from plain").await, "1,2");
+    for key in [
+        "g/days/dt=2012-01-01/a.parquet",
+        "g/days/dt=2012-01-02/b.parquet",
+        "g/plain/a.csv",
+    ] {
+        lake.delete(key).await;
+    }
+    let report = lake.crawl("g", false).await;
+    let days = table(&report, "days");
+    assert_eq!((days.objects, days.partitions_removed.len()), (0, 2), "{report}");
+    assert_eq!(lake.sql("select count(*) from days").await, "0");
+    assert_eq!(table(&report, "plain").objects, 0);
+    assert!(!lake.crawl("g", false).await.changed());
+    // What comes back is found again; what lies beside the tables is named.
+    lake.put("g/days/dt=2012-01-02/b.parquet", prices(&[2.0])).await;
+    lake.put("g/notes.csv", "a,b\n").await;
+    let report = lake.crawl("g", false).await;
+    assert_eq!(table(&report, "days").partitions_added.len(), 1, "{report}");
+    assert_eq!(report.beside, ["g/notes.csv"]);
+    assert!(report.to_string().contains("g/notes.csv"), "{report}");
+    assert_eq!(lake.sql("select sum(price) from days").await, "2.0");
+}

@@ -35,6 +35,14 @@ impl Backend {
             return Err(s3_error!(MalformedXML, "A batch deletes at most {BATCH_KEYS_MAX} keys"));
         }
         let quiet = delete.quiet.unwrap_or_default();
+        if let Some(object) = delete.objects.iter().find(|object| !can_stand_in_xml(&object.key)) {
+            // Before anything is deleted: the answer could not name it.
+            return Err(s3_error!(
+                InvalidArgument,
+                "{:?} cannot stand in an XML document; DeleteObject deletes it",
+                object.key
+            ));
+        }
         let outcomes = self
             .change(move |store| {
                 store.require_bucket(&bucket)?;
@@ -70,6 +78,13 @@ impl Backend {
             ..Default::default()
         }))
     }
+}
+
+/// Whether XML 1.0 has all of a key's characters.
+fn can_stand_in_xml(key: &str) -> bool {
+    let may_stand = |c: char| !c.is_control() || matches!(c, '\t' | '\n' | '\r' | '\u{7f}'..);
+    key.chars()
+        .all(|c| may_stand(c) && !matches!(c, '\u{fffe}' | '\u{ffff}'))
 }
 
 fn entry(key: String, error: &S3Error) -> Error {

@@ -140,6 +140,7 @@ impl Backend {
         }
         let size = record.size_bytes;
         let (span, parts_count) = match (range, part_number) {
+            (Some(_), _) if size == 0 => return Err(unsatisfiable(size)),
             (Some(range), _) => (range.check(size).map_err(|_| unsatisfiable(size))?, None),
             (None, Some(number)) => part_span(&record, &segments, number)?,
             (None, None) => (0..size, None),

@@ -87,6 +87,20 @@ fn upload_checksum(
     Ok(Some(UploadChecksum { algorithm, kind }))
 }
 
+/// The bytes of a source that become a part. A range that goes beyond its end is refused, other than that of a reader.
+fn source_span(range: Range, size: u64) -> S3Result<std::ops::Range<u64>> {
+    match range {
+        Range::Int {
+            first,
+            last: Some(last),
+        } if first <= last && last < size => Ok(first..last + 1),
+        _ => Err(s3_error!(
+            InvalidArgument,
+            "Range specified is not valid for source object of size: {size}"
+        )),
+    }
+}
+
 impl Backend {
     pub(crate) async fn create_multipart_upload(
         &self,
@@ -196,7 +210,7 @@ impl Backend {
         let (record, pin, segments) = self.settled(found).await?;
         wanted.check_source(&record)?;
         let span = match range {
-            Some(range) => range.check(record.size_bytes)?,
+            Some(range) => source_span(range, record.size_bytes)?,
             None => 0..record.size_bytes,
         };
         let claims = Claims::new(
