@@ -7,7 +7,7 @@
 mod intake;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -58,6 +58,8 @@ pub(crate) struct Sink {
     timeout: Duration,
     /// A topic has another id than before.
     renewed: AtomicBool,
+    /// The partitions in which librdkafka has gone on elsewhere, as the offset that was due is not there any more.
+    resets: Mutex<HashSet<(String, i32)>>,
     /// How long giving partitions away may take before the group would go on without us.
     revoke_max: Duration,
 }
@@ -125,12 +127,17 @@ impl Sink {
             recovery,
             epoch,
             renewed: AtomicBool::new(false),
+            resets: Mutex::default(),
             revoke_max,
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn resets(&self) -> MutexGuard<'_, HashSet<(String, i32)>> {
+        self.resets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn submit(&self, state: &mut State, cuts: impl IntoIterator<Item = Cut>) {
@@ -423,6 +430,16 @@ fn is_of_new_id(message: &str) -> bool {
     before.is_some_and(|ids| !ids.starts_with(NONE))
 }
 
+/// The partition of which librdkafka says that the offset it asked for is not there, so that it goes on at the first that is.
+/// That comes before the first message from there. Messages deleted before they were read show in no other way: a fetch from
+/// an offset that is still there answers all from it on, and what is missing in between was never to be read.
+fn reset_partition(message: &str) -> Option<(String, i32)> {
+    let (head, _) = message.split_once(": offset reset (at ")?;
+    let (topic, partition) = head.strip_suffix(']')?.rsplit_once(" [")?;
+    let topic = topic.rsplit(' ').next()?;
+    Some((topic.to_owned(), partition.parse().ok()?))
+}
+
 impl ClientContext for Sink {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
@@ -434,6 +451,9 @@ impl ClientContext for Sink {
         if matches!(level, RDKafkaLogLevel::Debug) && is_of_new_id(message) {
             tracing::warn!("a topic was made anew: {message}");
             self.renewed.store(true, Ordering::Release);
+        }
+        if let Some(partition) = reset_partition(message) {
+            self.resets().insert(partition);
         }
         // What else matters of it comes as an error too, and is said there.
         tracing::debug!(target: "librdkafka", "{level:?} {facility} {message}");
@@ -484,6 +504,27 @@ impl ConsumerContext for Sink {
     fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
         if let Err(error) = result {
             tracing::warn!("offsets not committed ({error}); the ledger has them");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_librdkafka_says_is_understood() {
+        let reset = "[thrd:main]: market.ticks [17]: offset reset (at offset 5 (leader epoch 0), broker 1) to offset \
+                     BEGINNING (leader epoch -1): fetch failed: Broker: Offset out of range";
+        assert_eq!(reset_partition(reset), Some(("market.ticks".to_owned(), 17)));
+        assert_eq!(reset_partition("t [0]: offset reset (at x"), Some(("t".to_owned(), 0)));
+        for other in [
+            "",
+            "t [0]: offset",
+            "t: offset reset (at x",
+            "t [a]: offset reset (at x",
+        ] {
+            assert_eq!(reset_partition(other), None, "{other}");
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Stats {
     pub object_bytes: AtomicU64,
     /// Messages gone from Kafka before they could be written.
     pub lost: AtomicU64,
+    /// Questions to Kafka whether offsets that didn't come were deleted.
+    pub asked: AtomicU64,
     /// Now: messages in Kafka behind the sink's position. Known once a second.
     pub lag: AtomicU64,
     /// Now: bytes that batches occupy, in the budget's own measure.
@@ -168,6 +170,12 @@ impl Stats {
             "counter",
             "Messages deleted before they were written.",
             of(&self.lost),
+        );
+        one(
+            "asked_total",
+            "counter",
+            "Questions to Kafka whether offsets that did not come were deleted.",
+            of(&self.asked),
         );
         one(
             "pauses_total",

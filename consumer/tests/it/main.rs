@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers panic for it")]
 
 mod faults;
+mod gaps;
 mod mistakes;
 mod moving;
 mod patience;

@@ -15,7 +15,7 @@ use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication},
     client::DefaultClientContext,
-    producer::{FutureProducer, FutureRecord},
+    producer::{FutureProducer, FutureRecord, Producer as _},
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -109,6 +109,25 @@ impl World {
         }
         for acknowledged in sent {
             acknowledged.await.unwrap().unwrap();
+        }
+    }
+
+    /// Transactions of one message each, of which every other one is aborted: gaps of two offsets and more between messages.
+    pub(crate) async fn produce_in_transactions(&self, topic: &str, partition: i32, values: &[Option<Vec<u8>>]) {
+        let mut config = config(&self.broker);
+        config.set("transactional.id", "half-aborted").set("linger.ms", "0");
+        let producer: FutureProducer = config.create().unwrap();
+        tokio::task::block_in_place(|| producer.init_transactions(PATIENCE)).unwrap();
+        for (value, commits) in values.iter().flat_map(|value| [(value, false), (value, true)]) {
+            producer.begin_transaction().unwrap();
+            let mut record: FutureRecord<'_, (), Vec<u8>> = FutureRecord::to(topic).partition(partition);
+            record.payload = value.as_ref();
+            producer.send(record, PATIENCE).await.unwrap();
+            tokio::task::block_in_place(|| match commits {
+                true => producer.commit_transaction(PATIENCE),
+                false => producer.abort_transaction(PATIENCE),
+            })
+            .unwrap();
         }
     }
 
