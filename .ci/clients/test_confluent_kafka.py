@@ -1,7 +1,18 @@
 """confluent-kafka (librdkafka): produce, group consume, admin."""
 
 import confluent_kafka
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialDeletion,
+    UserScramCredentialUpsertion,
+)
 
 
 def test_idempotent_produce_and_group_consume(bootstrap, topic):
@@ -51,6 +62,29 @@ def test_admin(bootstrap, topic):
     assert f"{cluster.controller.host}:{cluster.controller.port}" == bootstrap
     done(admin.delete_topics([topic]))
     assert topic not in admin.list_topics(timeout=30).topics
+
+
+def test_credentials_are_set_described_and_removed(bootstrap, topic):
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    mechanism = ScramMechanism.SCRAM_SHA_512
+    info = ScramCredentialInfo(mechanism, 10_000)
+    admin.alter_user_scram_credentials([UserScramCredentialUpsertion(topic, info, b"password", b"salt")])[topic].result(timeout=60)
+
+    def described():
+        (future,) = admin.describe_user_scram_credentials([topic]).values()
+        try:
+            return [(info.mechanism, info.iterations) for info in future.result(timeout=60).scram_credential_infos]
+        except confluent_kafka.KafkaException as error:
+            assert error.args[0].code() == confluent_kafka.KafkaError.RESOURCE_NOT_FOUND
+            return []
+
+    # A broker of Apache Kafka's knows of them a moment after its controller has answered.
+    while not described():
+        pass
+    assert described() == [(mechanism, 10_000)]
+    admin.alter_user_scram_credentials([UserScramCredentialDeletion(topic, mechanism)])[topic].result(timeout=60)
+    while described():
+        pass
 
 
 def test_groups_are_listed_described_and_deleted(bootstrap, topic):

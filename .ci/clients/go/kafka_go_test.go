@@ -191,3 +191,46 @@ func TestKafkaGoAdmin(t *testing.T) {
 	check(t, topics.Errors[topic])
 	kafkaGoPartitions(t, topic, 0)
 }
+
+func TestKafkaGoQuotasAndCredentials(t *testing.T) {
+	client, name := kafkaGoClient(t), unique(t)
+	entity := kafka.AlterClientQuotaEntity{EntityType: "client-id", EntityName: name}
+	alter := func(op kafka.AlterClientQuotaOps) error {
+		entry := kafka.AlterClientQuotaEntry{Entities: []kafka.AlterClientQuotaEntity{entity}, Ops: []kafka.AlterClientQuotaOps{op}}
+		request := &kafka.AlterClientQuotasRequest{Entries: []kafka.AlterClientQuotaEntry{entry}}
+		return must(client.AlterClientQuotas(t.Context(), request))(t).Entries[0].Error
+	}
+	has := func(want int) {
+		t.Helper()
+		component := kafka.DescribeClientQuotasRequestComponent{EntityType: "client-id", MatchType: 0, Match: name}
+		request := &kafka.DescribeClientQuotasRequest{Components: []kafka.DescribeClientQuotasRequestComponent{component}}
+		eventually(t, fmt.Sprintf("%d entries", want), func() bool {
+			described := must(client.DescribeClientQuotas(t.Context(), request))(t)
+			check(t, described.Error)
+			return len(described.Entries) == want && (want == 0 || described.Entries[0].Values[0].Value == 500000)
+		})
+	}
+	check(t, alter(kafka.AlterClientQuotaOps{Key: "producer_byte_rate", Value: 500000}))
+	has(1)
+	if err := alter(kafka.AlterClientQuotaOps{Key: "producer_byte_rate", Value: -1}); !errors.Is(err, kafka.InvalidRequest) {
+		t.Errorf("less than nothing: %v", err)
+	}
+	check(t, alter(kafka.AlterClientQuotaOps{Key: "producer_byte_rate", Remove: true}))
+	has(0)
+
+	upsertion := kafka.UserScramCredentialsUpsertion{
+		Name: name, Mechanism: kafka.ScramMechanismSha512, Iterations: 15000, Salt: []byte("salt"), SaltedPassword: []byte("salted"),
+	}
+	credentials := func(request *kafka.AlterUserScramCredentialsRequest) error {
+		return must(client.AlterUserScramCredentials(t.Context(), request))(t).Results[0].Error
+	}
+	check(t, credentials(&kafka.AlterUserScramCredentialsRequest{Upsertions: []kafka.UserScramCredentialsUpsertion{upsertion}}))
+	users := []kafka.UserScramCredentialsUser{{Name: name}}
+	eventually(t, "credentials", func() bool {
+		described := must(client.DescribeUserScramCredentials(t.Context(), &kafka.DescribeUserScramCredentialsRequest{Users: users}))(t)
+		infos := described.Results[0].CredentialInfos
+		return len(infos) == 1 && infos[0].Iterations == 15000
+	})
+	deletion := kafka.UserScramCredentialsDeletion{Name: name, Mechanism: kafka.ScramMechanismSha512}
+	check(t, credentials(&kafka.AlterUserScramCredentialsRequest{Deletions: []kafka.UserScramCredentialsDeletion{deletion}}))
+}

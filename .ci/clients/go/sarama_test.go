@@ -244,3 +244,34 @@ func TestSaramaAdmin(t *testing.T) {
 		})
 	})
 }
+
+func TestSaramaQuotasAndCredentials(t *testing.T) {
+	forSaramaVersions(t, func(t *testing.T, config *sarama.Config) {
+		name := unique(t)
+		admin := saramaAdmin(t, config)
+		entity := []sarama.QuotaEntityComponent{{EntityType: sarama.QuotaEntityUser, MatchType: sarama.QuotaMatchExact, Name: name}}
+		check(t, admin.AlterClientQuotas(entity, sarama.ClientQuotasOp{Key: "consumer_byte_rate", Value: 500000}, false))
+		filter := []sarama.QuotaFilterComponent{{EntityType: sarama.QuotaEntityUser, MatchType: sarama.QuotaMatchExact, Match: name}}
+		eventually(t, "a quota", func() bool {
+			entries := must(admin.DescribeClientQuotas(filter, true))(t)
+			return len(entries) == 1 && entries[0].Values["consumer_byte_rate"] == 500000
+		})
+		check(t, admin.AlterClientQuotas(entity, sarama.ClientQuotasOp{Key: "consumer_byte_rate", Remove: true}, false))
+
+		upsert := sarama.AlterUserScramCredentialsUpsert{
+			Name: name, Mechanism: sarama.SCRAM_MECHANISM_SHA_256, Iterations: 8192, Salt: []byte("salt"), Password: []byte("password"),
+		}
+		if set := must(admin.UpsertUserScramCredentials([]sarama.AlterUserScramCredentialsUpsert{upsert}))(t); set[0].ErrorCode != sarama.ErrNoError {
+			t.Fatalf("credentials: %+v", set[0])
+		}
+		eventually(t, "credentials", func() bool {
+			described := must(admin.DescribeUserScramCredentials([]string{name}))(t)
+			infos := described[0].CredentialInfos
+			return len(infos) == 1 && infos[0].Iterations == 8192
+		})
+		remove := sarama.AlterUserScramCredentialsDelete{Name: name, Mechanism: sarama.SCRAM_MECHANISM_SHA_256}
+		if removed := must(admin.DeleteUserScramCredentials([]sarama.AlterUserScramCredentialsDelete{remove}))(t); removed[0].ErrorCode != sarama.ErrNoError {
+			t.Errorf("credentials are not removed: %+v", removed[0])
+		}
+	})
+}

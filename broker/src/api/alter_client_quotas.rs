@@ -3,7 +3,7 @@
 //! They are checked as Apache Kafka checks them and durable before the answer; DescribeClientQuotas has them. None of them
 //! has an effect on clients, and a warning says so when one is set. Version 1 is the first flexible one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use kafka_protocol::messages::alter_client_quotas_request::{EntryData, OpData};
 use kafka_protocol::messages::alter_client_quotas_response::{self as response, EntityData};
@@ -48,7 +48,7 @@ pub(crate) async fn handle(
             None => {
                 let result = check(&named, &entry.ops).await;
                 known.insert(named.entity(), results.len());
-                let result = result.map(|checked| changes.extend(checked));
+                let result = result.map(|values| changes.push((named.entity(), values)));
                 results.push((named, result));
             }
         }
@@ -73,8 +73,15 @@ pub(crate) async fn handle(
 }
 
 async fn store(ctx: &RequestContext, changes: Vec<Change>) -> Result<(), ApiError> {
-    for (entity, key, _) in changes.iter().filter(|(_, _, value)| value.is_some()) {
-        tracing::warn!(?entity, "quota {key} is kept, but has no effect in this broker");
+    for (entity, values) in &changes {
+        let names = entity.iter();
+        let names: Vec<_> = names
+            .map(|(kind, name)| format!("{kind}={}", name.as_deref().unwrap_or("(default)")))
+            .collect();
+        let entity = names.join(",");
+        for (key, _) in values.iter().filter(|(_, value)| value.is_some()) {
+            tracing::warn!(entity, "quota {key} is kept, but has no effect in this broker");
+        }
     }
     let stored = match ctx.broker.client_quotas.alter(changes) {
         Ok(()) => ctx.broker.store.flush().await,
@@ -93,9 +100,11 @@ struct Named(Vec<(String, Option<String>)>);
 impl Named {
     fn new(entry: &EntryData) -> Self {
         let mut names: Vec<(String, Option<String>)> = Vec::with_capacity(entry.entity.len());
+        let mut places = HashMap::with_capacity(entry.entity.len());
         for given in &entry.entity {
             let (kind, name) = (&*given.entity_type, given.entity_name.as_ref().map(ToString::to_string));
-            match names.iter_mut().find(|(known, _)| known == kind) {
+            let at = *places.entry(kind).or_insert(names.len());
+            match names.get_mut(at) {
                 Some(known) => known.1 = name,
                 None => names.push((kind.to_owned(), name)),
             }
@@ -130,25 +139,22 @@ impl std::fmt::Display for Named {
 }
 
 /// What is to be changed for an entity, if all of it can be.
-async fn check(named: &Named, ops: &[OpData]) -> Result<Vec<Change>, ApiError> {
-    let mut wanted: Vec<(&str, Option<f64>)> = Vec::with_capacity(ops.len());
-    for op in ops {
-        if wanted.iter().any(|(key, _)| *key == &*op.key) {
-            return Err(invalid(format!("Ignoring duplicate entity {named}")));
-        }
-        wanted.push((&op.key, (!op.remove).then_some(op.value)));
+async fn check(named: &Named, ops: &[OpData]) -> Result<Vec<(String, Option<f64>)>, ApiError> {
+    let mut seen = HashSet::with_capacity(ops.len());
+    if !ops.iter().all(|op| seen.insert(&*op.key)) {
+        return Err(invalid(format!("Ignoring duplicate entity {named}")));
     }
     let keys = keys_of(named).await?;
+    let mut wanted: Vec<(&str, Option<f64>)> = ops
+        .iter()
+        .map(|op| (&*op.key, (!op.remove).then_some(op.value)))
+        .collect();
     let count = wanted.len();
     wanted.sort_by_key(|(key, _)| place_in(key, count, count));
-    let mut changes = Vec::with_capacity(count);
-    for (key, value) in wanted {
-        if let Some(value) = value {
-            check_value(keys, key, value)?;
-        }
-        changes.push((named.entity(), key.to_owned(), value));
+    for (key, value) in &wanted {
+        value.map_or(Ok(()), |value| check_value(keys, key, value))?;
     }
-    Ok(changes)
+    Ok(wanted.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
 /// The quotas that an entity may have.

@@ -4,8 +4,8 @@
 //! before the answer. Each user may be named once. All that is right is done together; a user in error keeps nobody from
 //! theirs. As no listener asks clients who they are, a warning says that nobody signs in by what is set.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use kafka_protocol::messages::alter_user_scram_credentials_request::{
     ScramCredentialDeletion, ScramCredentialUpsertion,
@@ -39,8 +39,11 @@ pub(crate) async fn handle(
         names.dedup();
         names.into_iter().map(|name| (name, Some(error.clone()))).collect()
     });
-    let is_set = |name: &str| request.upsertions.iter().any(|upsertion| &*upsertion.name == name);
-    for (user, _) in decided.iter().filter(|(name, error)| error.is_none() && is_set(name)) {
+    let set: HashSet<&str> = request.upsertions.iter().map(|upsertion| &*upsertion.name).collect();
+    for (user, _) in decided
+        .iter()
+        .filter(|(name, error)| error.is_none() && set.contains(name))
+    {
         tracing::warn!(
             user,
             "credentials are kept, but no listener of this broker asks for them"

@@ -15,8 +15,8 @@ pub(crate) type Entity = BTreeMap<String, Option<String>>;
 /// The quotas of an entity by key.
 pub(crate) type Quotas = BTreeMap<String, f64>;
 
-/// A quota to be set for an entity, or to be removed.
-pub(crate) type Change = (Entity, String, Option<f64>);
+/// Quotas of an entity by key, each to be set or to be removed.
+pub(crate) type Change = (Entity, Vec<(String, Option<f64>)>);
 
 /// What is set for all entities.
 #[derive(Debug)]
@@ -51,13 +51,15 @@ impl ClientQuotas {
     pub(crate) fn alter(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         let mut all = self.all.write();
         let mut changed: BTreeMap<Entity, Quotas> = BTreeMap::new();
-        for (entity, key, value) in changes {
-            let before = || all.get(&entity).cloned().unwrap_or_default();
-            let quotas = changed.entry(entity.clone()).or_insert_with(before);
-            match value {
-                Some(value) => quotas.insert(key, value),
-                None => quotas.remove(&key),
-            };
+        for (entity, values) in changes {
+            let before = all.get(&entity).cloned().unwrap_or_default();
+            let quotas = changed.entry(entity).or_insert(before);
+            for (key, value) in values {
+                match value {
+                    Some(value) => quotas.insert(key, value),
+                    None => quotas.remove(&key),
+                };
+            }
         }
         let mut batch = Batch::default();
         for (entity, quotas) in &changed {
@@ -105,13 +107,14 @@ mod tests {
         let quotas = ClientQuotas::open(&store).unwrap();
         let alice = entity(&[("user", Some("alice")), ("client-id", None)]);
         let all = entity(&[("user", None)]);
-        let set = |entity: &Entity, key: &str, value| (entity.clone(), key.to_owned(), value);
+        let value = |key: &str, value: Option<f64>| (key.to_owned(), value);
+        let of_alice = [
+            value("producer_byte_rate", Some(1e9)),
+            value("request_percentage", Some(f64::INFINITY)),
+        ];
+        let of_all = [value("request_percentage", Some(0.1))];
         quotas
-            .alter(vec![
-                set(&alice, "producer_byte_rate", Some(1e9)),
-                set(&alice, "request_percentage", Some(f64::INFINITY)),
-                set(&all, "request_percentage", Some(0.1)),
-            ])
+            .alter(vec![(alice.clone(), of_alice.into()), (all.clone(), of_all.into())])
             .unwrap();
         let again = ClientQuotas::open(&store).unwrap();
         let found = again.read(Clone::clone);
@@ -122,8 +125,8 @@ mod tests {
             (1e9, 0.1)
         );
 
-        let removed = ["producer_byte_rate", "request_percentage", "nothing"].map(|key| set(&alice, key, None));
-        again.alter(removed.into()).unwrap();
+        let removed = ["producer_byte_rate", "request_percentage", "nothing"].map(|key| value(key, None));
+        again.alter(vec![(alice, removed.into())]).unwrap();
         let left = ClientQuotas::open(&store).unwrap().read(Clone::clone);
         assert_eq!(left.into_keys().collect::<Vec<_>>(), [all]);
     }
