@@ -33,6 +33,10 @@
 //! | full disk | is there | nothing partial is visible, reads go on, appends go on when there is space; they stop a little early, as the metadata store needs room ([`space`]) |
 //! | a damaged byte | is never answered: clients check the CRC, and so does everything here that decodes | recovery cuts the last segment there; salvage ([`LogDir::salvage`]) keeps what comes after |
 //!
+//! A record may be read before its sync: where the power goes just then, its readers have seen what is not there any more.
+//! Topics, configs, groups' offsets, log start offsets and the ends of transactions are the store's, and survive the loss of
+//! power whatever `flush.messages` is; a transaction whose records may be lost keeps its end and not its records.
+//!
 //! Sizes, times and the rest follow Kafka's topic properties ([`LogConfig`]).
 
 mod append;

@@ -5,7 +5,7 @@
 
 use std::{
     fs::{File, TryLockError},
-    io::{self, Write},
+    io,
     path::Path,
 };
 
@@ -55,11 +55,9 @@ pub(super) fn check_format(dir: &Path) -> Result<(), StoreError> {
             }),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // Under another name first, so that a crash leaves either no format or a whole one.
-            let draft = dir.join(format!("{FORMAT_FILE}.new"));
-            let mut file = File::create(&draft).map_err(io_error("creating", &draft))?;
-            writeln!(file, "{FORMAT_VERSION}").map_err(io_error("writing", &draft))?;
-            std::fs::rename(&draft, &path).map_err(io_error("renaming", &draft))
+            // A crash leaves either no format or a whole one.
+            let text = format!("{FORMAT_VERSION}\n");
+            tickertape_durable::write_whole(&path, text.as_bytes()).map_err(io_error("writing", &path))
         }
         Err(error) => Err(io_error("reading", &path)(error)),
     }

@@ -4,7 +4,8 @@
 //! ([`StoreError::InUse`]). A directory written by a newer format is refused and left untouched
 //! ([`StoreError::NewerFormat`]). A [`Batch`] is applied as a whole or not at all, also across a crash. What was
 //! written before a call of [`Store::flush`] survives power loss once that call has returned; calls that wait at the
-//! same time share one flush. What was not flushed survives `kill -9` only after up to [`FLUSH_INTERVAL_MS`], since
+//! same time share one flush, which is sled's and the sync that sled leaves out ([`tickertape_durable`]). What a killed
+//! process left to the operating system is durable before anything is read from it. What was not flushed survives `kill -9` only after up to [`FLUSH_INTERVAL_MS`], since
 //! sled keeps it in its own memory until then.
 //!
 //! **Never** holds record bytes, and never blocks an event loop: `flush` waits elsewhere. Reads and writes touch
@@ -18,6 +19,8 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+
+use tickertape_durable::SledFiles;
 
 pub use super::data_directory::FORMAT_VERSION;
 use super::{
@@ -81,7 +84,7 @@ impl From<sled::Error> for StoreError {
 }
 
 enum Backend {
-    Sled(sled::Db),
+    Sled(sled::Db, Arc<SledFiles>),
     Memory(Database),
 }
 
@@ -110,11 +113,14 @@ impl Store {
     /// # Errors
     /// [`StoreError::InUse`], [`StoreError::NewerFormat`], [`StoreError::UnknownFormat`]; otherwise the disk's error.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(dir).map_err(io_error("creating", dir))?;
+        tickertape_durable::create_dir_all(dir).map_err(io_error("creating", dir))?;
         let lock = lock_directory(dir)?;
         check_format(dir)?;
-        let db = open_sled(&dir.join(SLED_DIRECTORY))?;
-        Ok(Self::new(Backend::Sled(db), Some(lock)))
+        let path = dir.join(SLED_DIRECTORY);
+        let files = SledFiles::prepare(&path).map_err(io_error("syncing", &path))?;
+        let db = open_sled(&path)?;
+        files.opened().map_err(io_error("syncing", &path))?;
+        Ok(Self::new(Backend::Sled(db, Arc::new(files)), Some(lock)))
     }
 
     /// A store that lives in memory only, for tests and benchmarks.
@@ -138,7 +144,7 @@ impl Store {
     /// [`StoreError::Database`].
     pub fn tree(&self, name: &str) -> Result<Tree, StoreError> {
         let handle = match &self.inner.backend {
-            Backend::Sled(db) => Handle::Sled(db.open_tree(name)?),
+            Backend::Sled(db, _) => Handle::Sled(db.open_tree(name)?),
             Backend::Memory(_) => Handle::Memory(name.to_owned()),
         };
         Ok(Tree {
@@ -165,7 +171,7 @@ impl Store {
                 Turn::Lead(turn) => {
                     let written = self.inner.flushes.unflushed();
                     let result = match &self.inner.backend {
-                        Backend::Sled(db) => flush_aside(db.clone()).await,
+                        Backend::Sled(db, files) => flush_aside(db.clone(), Arc::clone(files)).await,
                         Backend::Memory(database) => {
                             database.flush();
                             Ok(())
@@ -175,7 +181,7 @@ impl Store {
                         self.inner.flushes.note_flushed(written);
                     }
                     turn.end(result.is_ok());
-                    return Ok(result?);
+                    return result;
                 }
             }
         }
@@ -190,7 +196,7 @@ impl Store {
             return Ok(());
         };
         match &self.inner.backend {
-            Backend::Sled(db) => db.flush().map(drop)?,
+            Backend::Sled(db, files) => flush_now(db, files)?,
             Backend::Memory(database) => database.flush(),
         }
         self.inner.flushes.note_flushed(written);
@@ -201,7 +207,7 @@ impl Store {
     #[must_use]
     pub fn unflushed_batches(&self) -> usize {
         match &self.inner.backend {
-            Backend::Sled(_) => 0,
+            Backend::Sled(..) => 0,
             Backend::Memory(database) => database.unflushed(),
         }
     }
@@ -216,9 +222,17 @@ impl Store {
 
 /// A flush on a thread that may block. sled's own `flush_async` blocks one of seven threads that all databases of the process
 /// share and that also write what is waited for: with many brokers in one process they would wait for each other for ever.
-async fn flush_aside(db: sled::Db) -> Result<(), sled::Error> {
-    let flushed = tokio::task::spawn_blocking(move || db.flush().map(drop)).await;
-    flushed.unwrap_or_else(|stopped| Err(sled::Error::Io(std::io::Error::other(stopped))))
+async fn flush_aside(db: sled::Db, files: Arc<SledFiles>) -> Result<(), StoreError> {
+    let flushed = tokio::task::spawn_blocking(move || flush_now(&db, &files)).await;
+    flushed.unwrap_or_else(|stopped| Err(StoreError::Database(stopped.to_string())))
+}
+
+/// sled gives what it has to the operating system, and that to the disk.
+fn flush_now(db: &sled::Db, files: &SledFiles) -> Result<(), StoreError> {
+    db.flush()?;
+    files
+        .sync()
+        .map_err(|error| StoreError::Database(format!("cannot be synced: {error}")))
 }
 
 #[derive(Clone)]
@@ -252,7 +266,7 @@ impl Tree {
         match (&self.handle, &self.store.inner.backend) {
             (Handle::Sled(tree), _) => Ok(tree.get(key)?.map(|value| value.to_vec())),
             (Handle::Memory(name), Backend::Memory(database)) => Ok(database.get(name, key)),
-            (Handle::Memory(_), Backend::Sled(_)) => Ok(None),
+            (Handle::Memory(_), Backend::Sled(..)) => Ok(None),
         }
     }
 
@@ -293,7 +307,7 @@ impl Tree {
                 tree.apply_batch(changes)?;
             }
             (Handle::Memory(name), Backend::Memory(database)) => database.apply(name, batch.changes),
-            (Handle::Memory(_), Backend::Sled(_)) => {}
+            (Handle::Memory(_), Backend::Sled(..)) => {}
         }
         self.store.inner.flushes.note_write();
         Ok(())
@@ -309,7 +323,7 @@ impl Tree {
             (Handle::Memory(name), Backend::Memory(database)) => {
                 Box::new(database.scan_prefix(name, prefix).into_iter().map(Ok))
             }
-            (Handle::Memory(_), Backend::Sled(_)) => Box::new(std::iter::empty()),
+            (Handle::Memory(_), Backend::Sled(..)) => Box::new(std::iter::empty()),
         }
     }
 
@@ -324,7 +338,7 @@ impl Tree {
                 Ok(last.map(|(key, value)| (key.to_vec(), value.to_vec())))
             }
             (Handle::Memory(name), Backend::Memory(database)) => Ok(database.last_at_most(name, key)),
-            (Handle::Memory(_), Backend::Sled(_)) => Ok(None),
+            (Handle::Memory(_), Backend::Sled(..)) => Ok(None),
         }
     }
 
@@ -334,7 +348,7 @@ impl Tree {
         match (&self.handle, &self.store.inner.backend) {
             (Handle::Sled(tree), _) => tree.len(),
             (Handle::Memory(name), Backend::Memory(database)) => database.len(name),
-            (Handle::Memory(_), Backend::Sled(_)) => 0,
+            (Handle::Memory(_), Backend::Sled(..)) => 0,
         }
     }
 

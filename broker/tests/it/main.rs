@@ -6,6 +6,8 @@ mod cleaner;
 mod clients;
 mod compaction_memory;
 mod configs;
+#[path = "../../../durable/tests/cut/mod.rs"]
+mod cut;
 mod docs;
 mod fetching;
 mod full_disk;
@@ -18,6 +20,7 @@ mod internal_topics;
 mod kills;
 mod model;
 mod one_node;
+mod power;
 mod quotas_credentials;
 mod rebuild;
 mod robustness;

@@ -22,12 +22,13 @@ mod objects;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tickertape_durable::SledFiles;
 
 use keys::{database_key, database_prefix, partition_key, table_key};
 
@@ -49,6 +50,8 @@ const NAME_BYTES_MAX: usize = 255;
 #[derive(Debug)]
 pub struct LocalCatalog {
     db: sled::Db,
+    /// sled's files, synced after each flush where changes are to survive the loss of power.
+    files: Option<Arc<SledFiles>>,
     writer: Mutex<()>,
     /// How many changes were made.
     changes: AtomicU64,
@@ -60,14 +63,24 @@ impl LocalCatalog {
     /// Opens the catalog in `dir`, which is created where it is missing, with the database `default`
     /// in it. A directory that another process has open, or that a newer version wrote, is refused.
     pub fn open(dir: &Path) -> Result<LocalCatalog, CatalogError> {
+        Self::open_with(dir, false)
+    }
+
+    /// [`Self::open`]; with `fsync`, what a call has changed also survives the loss of power when it returns.
+    pub fn open_with(dir: &Path, fsync: bool) -> Result<LocalCatalog, CatalogError> {
+        let unsynced = |error: std::io::Error| CatalogError::Unavailable(format!("{}: {error}", dir.display()));
         let place = |error: sled::Error| {
             CatalogError::Unavailable(format!("{}: {error} (is another process using it?)", dir.display()))
         };
+        let files = fsync.then(|| SledFiles::prepare(dir)).transpose().map_err(unsynced)?;
         let db = sled::Config::new()
             .path(dir)
             .cache_capacity(CACHE_BYTES)
             .open()
             .map_err(place)?;
+        if let Some(files) = &files {
+            files.opened().map_err(unsynced)?;
+        }
         match db.get(b"f").map_err(place)?.as_deref() {
             Some([version]) if *version > FORMAT_VERSION => {
                 return Err(CatalogError::Unavailable(format!(
@@ -79,6 +92,7 @@ impl LocalCatalog {
         };
         let catalog = LocalCatalog {
             db,
+            files: files.map(Arc::new),
             writer: Mutex::new(()),
             changes: AtomicU64::new(0),
             flushed: tokio::sync::Mutex::new(0),
@@ -86,7 +100,7 @@ impl LocalCatalog {
         let key = database_key(DEFAULT_DATABASE);
         if catalog.get::<Database>(&key)?.is_none() {
             catalog.put(&key, &stamped(&Database::new(DEFAULT_DATABASE)))?;
-            catalog.db.flush().map_err(place)?;
+            flush_now(&catalog.db, catalog.files.as_deref())?;
         }
         Ok(catalog)
     }
@@ -141,11 +155,10 @@ impl LocalCatalog {
             return Ok(());
         }
         let upto = self.changes.load(Ordering::Acquire);
-        let db = self.db.clone();
-        tokio::task::spawn_blocking(move || db.flush())
+        let (db, files) = (self.db.clone(), self.files.clone());
+        tokio::task::spawn_blocking(move || flush_now(&db, files.as_deref()))
             .await
-            .map_err(|error| CatalogError::Unavailable(error.to_string()))?
-            .map_err(store)?;
+            .map_err(|error| CatalogError::Unavailable(error.to_string()))??;
         *flushed = upto;
         Ok(())
     }
@@ -173,6 +186,13 @@ fn now_ms() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis() as i64)
+}
+
+fn flush_now(db: &sled::Db, files: Option<&SledFiles>) -> Result<(), CatalogError> {
+    db.flush().map_err(store)?;
+    files
+        .map_or(Ok(()), SledFiles::sync)
+        .map_err(|error| CatalogError::Unavailable(format!("the catalog cannot be synced: {error}")))
 }
 
 fn store(error: sled::Error) -> CatalogError {

@@ -4,6 +4,8 @@
 //! - A file comes into `blobs/` whole: it is written under `tmp/` and renamed when it is complete.
 //! - A file in `blobs/` that no record of the index names is an orphan of a process that was killed;
 //!   [`Blobs::sweep`] removes such files while the next one serves. Everything under `tmp/` goes before it does.
+//! - With `fsync` a file that was kept survives the loss of power: its bytes are synced before it gets its name, and its name
+//!   before a record can name it. What is removed may come back as an orphan.
 //! - A file that is being read is not removed before the last reader let go of it ([`Pin`]).
 
 use std::collections::{HashMap, HashSet};
@@ -20,6 +22,7 @@ use futures::{FutureExt as _, Stream};
 use parking_lot::Mutex;
 use s3s::StdError;
 use s3s::stream::{ByteStream, RemainingLength};
+use tickertape_durable::sync_dir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -47,12 +50,16 @@ struct Readers {
 }
 
 impl Blobs {
-    /// Opens or creates `blobs/` and `tmp/` in the data directory.
+    /// Opens or creates `blobs/` and `tmp/` in the data directory. With `fsync` also their names survive the loss of power.
     pub(crate) fn open(data_dir: &Path, fsync: bool) -> io::Result<Self> {
         let (dir, tmp) = (data_dir.join("blobs"), data_dir.join("tmp"));
         fs::create_dir_all(&tmp)?;
         for first in 0..=0xff_u8 {
             fs::create_dir_all(dir.join(format!("{first:02x}")))?;
+        }
+        if fsync {
+            sync_dir(&dir)?;
+            sync_dir(data_dir)?;
         }
         Ok(Self {
             dir,
@@ -118,7 +125,7 @@ impl Blobs {
 
     fn sync_parent(&self, path: &Path) -> io::Result<()> {
         match path.parent() {
-            Some(parent) if self.fsync => File::open(parent)?.sync_all(),
+            Some(parent) if self.fsync => sync_dir(parent),
             _ => Ok(()),
         }
     }

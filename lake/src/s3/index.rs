@@ -18,16 +18,18 @@
 //! # Promises
 //! - sled keeps what was written last in the memory of the process. [`Index::settle`] returns when all that
 //!   any reader can have seen until then is in the file; nobody answers a client before it returned. All who
-//!   wait share one flush.
+//!   wait share one flush. With `fsync` it also survives the loss of power ([`SledFiles`]), and what a killed process left
+//!   is made durable before anybody is answered from it.
 //! - A flush that failed is never retried: from then on every change is refused.
 
 use std::ops::Bound;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tickertape_durable::SledFiles;
 
 use super::records::BlobId;
 
@@ -140,8 +142,8 @@ pub(crate) struct Index {
 
 struct Shared {
     db: sled::Db,
-    /// sled's log file, synchronised after each flush if power loss is to be survived.
-    log_file: Option<PathBuf>,
+    /// sled's files, synchronised after each flush if the loss of power is to be survived.
+    files: Option<SledFiles>,
     /// Changes being made now; a reader may see them before they are counted in `applied`.
     writing: AtomicU64,
     /// Changes made since the start.
@@ -155,11 +157,15 @@ struct Shared {
 impl Index {
     /// Opens or creates the index in `dir`. With `fsync`, [`Index::settle`] also waits for the device.
     pub(crate) fn open(dir: &Path, fsync: bool) -> Result<Self, IndexError> {
+        let files = fsync.then(|| SledFiles::prepare(dir)).transpose()?;
         let db = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).open()?;
+        if let Some(files) = &files {
+            files.opened()?;
+        }
         Ok(Self {
             shared: Arc::new(Shared {
                 db,
-                log_file: fsync.then(|| dir.join("db")),
+                files,
                 writing: AtomicU64::new(0),
                 applied: AtomicU64::new(0),
                 flushed: AtomicU64::new(0),
@@ -243,8 +249,8 @@ impl Index {
         let upto = shared.applied.load(Ordering::SeqCst);
         let synced = || -> Result<(), IndexError> {
             shared.db.flush()?;
-            if let Some(path) = &shared.log_file {
-                std::fs::File::open(path)?.sync_data()?;
+            if let Some(files) = &shared.files {
+                files.sync()?;
             }
             Ok(())
         };

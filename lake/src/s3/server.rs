@@ -145,7 +145,7 @@ async fn listen(listen: &str) -> Result<TcpListener, StartError> {
 /// The catalog lies beside the objects; the store's lock guards both.
 fn open(data_dir: &Path, fsync: bool) -> Result<(Store, Arc<dyn Catalog>), StartError> {
     let store = Store::open(data_dir, fsync)?;
-    let catalog = LocalCatalog::open(&data_dir.join("catalog"))?;
+    let catalog = LocalCatalog::open_with(&data_dir.join("catalog"), fsync)?;
     Ok((store, Arc::new(catalog)))
 }
 

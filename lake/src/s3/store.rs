@@ -13,19 +13,31 @@
 //!   `kill -9` at any point leaves the object as it was before or as it is after.
 //! - **A condition has one winner**: check and change happen under the lock of the key.
 //! - **What a client was told stays true** after `kill -9` of the process: the index is settled before any
-//!   answer that depends on it. With `fsync` it also survives the loss of power.
+//!   answer that depends on it. With `fsync` it also stays true when the power is lost: see below.
 //! - **Nothing is removed while it is named**: files go only after the index settled without them.
+//!
+//! # What survives what
+//! | | what clients were told | and otherwise |
+//! |---|---|---|
+//! | `kill -9` | is so | a change that was not answered has happened as a whole or not at all; files without a name are removed by the next start |
+//! | loss of power, with `fsync` | is so, from the first start on, where what was synced is still there | the same |
+//! | loss of power, without | may be lost, any of it; also a record may be there and its bytes not | |
+//! | a failed write or sync | is so | no change is accepted until the server is started anew |
+//!
+//! `fsync` speaks for what is written with it: objects that an earlier process wrote without are as durable as the
+//! operating system has made them meanwhile. What sled itself leaves open is at the head of [`tickertape_durable`].
 
 use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::io::{Read as _, Write as _};
 use std::ops::Bound;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
+use tickertape_durable as durable;
 use tokio_util::sync::CancellationToken;
 
 use super::blobs::{Blobs, Extent, Pin};
@@ -37,6 +49,7 @@ use super::records::{BlobId, BucketRecord, CompletedRecord, Content, ObjectRecor
 
 /// The version of the layout that this code writes, and the newest that it reads.
 const FORMAT: u32 = 1;
+const FORMAT_FILE: &str = "FORMAT";
 const STRIPES: usize = 256;
 /// How long the answer to a completed upload is kept, for a client that did not get it.
 const COMPLETED_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
@@ -80,13 +93,22 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// Opens or creates the store. Refuses a directory that another process uses or whose format is newer.
     pub(crate) fn open(data_dir: &Path, fsync: bool) -> Result<Self, StoreError> {
-        fs::create_dir_all(data_dir).map_err(|error| StoreError::NoDirectory {
+        let made = match fsync {
+            true => durable::create_dir_all(data_dir),
+            false => fs::create_dir_all(data_dir),
+        };
+        made.map_err(|error| StoreError::NoDirectory {
             data_dir: data_dir.to_path_buf(),
             error,
         })?;
         refuse_foreign(data_dir)?;
         let lock = lock_dir(data_dir)?;
         check_format(data_dir)?;
+        if fsync {
+            // An earlier process may have written it without.
+            File::open(data_dir.join(FORMAT_FILE))?.sync_all()?;
+            durable::sync_dir(data_dir)?;
+        }
         let store = Self {
             index: Index::open(&data_dir.join("index"), fsync)?,
             blobs: Arc::new(Blobs::open(data_dir, fsync)?),
@@ -424,9 +446,9 @@ fn lock_dir(data_dir: &Path) -> Result<File, StoreError> {
 /// A directory that holds a broker's data, or a person's, is no place for a store.
 fn refuse_foreign(data_dir: &Path) -> Result<(), StoreError> {
     // What a store that was killed at its first start may have left, and what a file system brings.
-    const NOT_FOREIGN: [&str; 4] = ["LOCK", "FORMAT", "FORMAT.new", "lost+found"];
+    const NOT_FOREIGN: [&str; 4] = ["LOCK", FORMAT_FILE, "FORMAT.new", "lost+found"];
     // The index alone, where the power was lost before the format was on the disk.
-    if data_dir.join("FORMAT").exists() || data_dir.join("index").exists() {
+    if data_dir.join(FORMAT_FILE).exists() || data_dir.join("index").exists() {
         return Ok(());
     }
     for entry in fs::read_dir(data_dir)? {
@@ -442,14 +464,12 @@ fn refuse_foreign(data_dir: &Path) -> Result<(), StoreError> {
 }
 
 fn check_format(data_dir: &Path) -> Result<(), StoreError> {
-    let path: PathBuf = data_dir.join("FORMAT");
+    let path = data_dir.join(FORMAT_FILE);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            // Renamed into place: a process killed here must not leave an empty one.
-            let new = data_dir.join("FORMAT.new");
-            fs::write(&new, format!("{FORMAT}\n"))?;
-            return Ok(fs::rename(new, path)?);
+            // Before anything else is here, also without `fsync`: what has no format may be somebody else's.
+            return Ok(durable::write_whole(&path, format!("{FORMAT}\n").as_bytes())?);
         }
         Err(error) => return Err(error.into()),
     };

@@ -9,6 +9,8 @@ mod answers;
 mod athena;
 mod catalog;
 mod crawl;
+#[path = "../../../durable/tests/cut/mod.rs"]
+mod cut;
 mod glue;
 mod glue_crawler;
 mod kept;

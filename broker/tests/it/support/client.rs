@@ -5,6 +5,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -19,7 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Client {
     stream: TcpStream,
     next_correlation_id: i32,
+    /// Whether the end of the connection is no surprise: see [`Client::until_closed`].
+    may_close: bool,
 }
+
+/// What ends the work of [`Client::until_closed`].
+struct Closed;
 
 impl Client {
     /// Connects to `host:port`.
@@ -31,7 +37,28 @@ impl Client {
         Self {
             stream,
             next_correlation_id: 1,
+            may_close: false,
         }
+    }
+
+    /// Works over a connection of its own until the broker is gone, wherever the work is then.
+    pub(crate) fn until_closed(address: &str, work: impl FnOnce(&mut Self)) {
+        let mut client = Self::connect(address);
+        client.may_close = true;
+        let ended = catch_unwind(AssertUnwindSafe(|| work(&mut client)));
+        if let Err(reason) = ended
+            && !reason.is::<Closed>()
+        {
+            resume_unwind(reason);
+        }
+    }
+
+    fn closed(&self) -> ! {
+        if self.may_close {
+            // Without the message of a panic.
+            resume_unwind(Box::new(Closed));
+        }
+        panic!("a closed connection and not an answer");
     }
 
     /// Sends a request and waits for its response, checking the correlation id.
@@ -46,13 +73,18 @@ impl Client {
     pub(crate) fn send<R: Request>(&mut self, version: i16, request: &R) -> i32 {
         let correlation_id = self.next_correlation_id;
         self.next_correlation_id += 1;
-        self.send_bytes(&frame(version, correlation_id, request)).unwrap();
+        if let Err(error) = self.send_bytes(&frame(version, correlation_id, request)) {
+            assert!(self.may_close, "{error}");
+            self.closed();
+        }
         correlation_id
     }
 
     /// Waits for the response to a request of that type and version: its correlation id and body.
     pub(crate) fn receive<R: Request>(&mut self, version: i16) -> (i32, R::Response) {
-        let frame = self.receive_frame().expect("an answer and not a closed connection");
+        let Some(frame) = self.receive_frame() else {
+            self.closed()
+        };
         decode_response::<R>(frame, version)
     }
 

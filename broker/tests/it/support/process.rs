@@ -6,6 +6,20 @@ use std::process::{Child, Command, Stdio};
 
 use super::client::Client;
 
+/// What runs a broker on an address; its standard output is piped.
+pub(crate) fn command(listen: &str, data_dir: &Path, properties: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tickertape-broker"));
+    command.args(["--listen", listen, "--data-dir"]).arg(data_dir);
+    for (name, value) in properties {
+        command.args(["--set", &format!("{name}={value}")]);
+    }
+    if std::env::var_os("RUST_LOG").is_none() {
+        command.env("RUST_LOG", "error");
+    }
+    command.stdout(Stdio::piped());
+    command
+}
+
 /// A running `tickertape-broker`; killed when dropped.
 pub(crate) struct Process {
     child: Child,
@@ -20,15 +34,14 @@ impl Process {
 
     /// The same on an address, with its standard error elsewhere.
     pub(crate) fn start_on(listen: &str, data_dir: &Path, properties: &[(&str, &str)], stderr: Stdio) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tickertape-broker"));
-        command.args(["--listen", listen, "--data-dir"]).arg(data_dir);
-        for (name, value) in properties {
-            command.args(["--set", &format!("{name}={value}")]);
-        }
-        if std::env::var_os("RUST_LOG").is_none() {
-            command.env("RUST_LOG", "error");
-        }
-        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let mut command = command(listen, data_dir, properties);
+        command.stderr(stderr);
+        Self::start_as(command)
+    }
+
+    /// Runs a [`command`] and waits until it says that it is ready.
+    pub(crate) fn start_as(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut ready = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut ready)

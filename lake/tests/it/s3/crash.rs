@@ -15,17 +15,32 @@ use super::process::Process;
 use super::{BUCKET, refusal};
 
 /// What a writer of one key knows when its server dies.
-#[derive(Debug, Default)]
-struct Known {
+#[derive(Debug)]
+pub(super) struct Known {
     /// Acknowledged, or `None` when it was acknowledged that there is nothing.
-    acknowledged: Option<Vec<u8>>,
+    pub(super) acknowledged: Option<Vec<u8>>,
     /// Sent, not answered: `Some(None)` is a deletion.
-    in_doubt: Option<Option<Vec<u8>>>,
+    pub(super) in_doubt: Option<Option<Vec<u8>>>,
 }
 
-/// Writes and deletes one key until the server is gone.
-async fn write_until_it_dies(client: Client, key: String, seed: u64) -> (String, Known) {
-    let mut known = Known::default();
+impl Known {
+    /// Whether this may be there.
+    pub(super) fn allows(&self, found: &Option<Vec<u8>>) -> bool {
+        *found == self.acknowledged || self.in_doubt.as_ref() == Some(found)
+    }
+}
+
+/// Writes and deletes one key, which has the bytes `before`, until the server is gone.
+pub(super) async fn write_until_it_dies(
+    client: Client,
+    key: String,
+    before: Option<Vec<u8>>,
+    seed: u64,
+) -> (String, Known) {
+    let mut known = Known {
+        acknowledged: before,
+        in_doubt: None,
+    };
     for n in seed.. {
         let wanted = (!n.is_multiple_of(5)).then(|| body(n));
         known.in_doubt = Some(wanted.clone());
@@ -45,7 +60,7 @@ async fn write_until_it_dies(client: Client, key: String, seed: u64) -> (String,
 }
 
 /// Bodies differ in length, and each is known by its first bytes.
-fn body(n: u64) -> Vec<u8> {
+pub(super) fn body(n: u64) -> Vec<u8> {
     let len = [0, 10, 3_000, 300_000, 700_000][usize::try_from(n % 5).unwrap()];
     n.to_be_bytes().into_iter().cycle().take(len + 8).collect()
 }
@@ -101,9 +116,11 @@ async fn a_killed_server_keeps_what_it_acknowledged() {
         let writers: Vec<_> = (0..4)
             .map(|n| {
                 let key = format!("key {n}");
+                let before = held.get(&key).cloned().flatten();
                 tokio::spawn(write_until_it_dies(
                     process.client.clone(),
                     key,
+                    before,
                     round * 1000 + n * 7 + 1,
                 ))
             })
@@ -125,9 +142,8 @@ async fn a_killed_server_keeps_what_it_acknowledged() {
         for writer in writers {
             let (key, known) = writer.await.unwrap();
             let found = process.get(&key).await;
-            let possible = found == known.acknowledged || known.in_doubt.as_ref().is_some_and(|it| *it == found);
             assert!(
-                possible,
+                known.allows(&found),
                 "round {round}: {key} has {:?} bytes",
                 found.as_ref().map(Vec::len)
             );

@@ -11,6 +11,7 @@ mod model;
 mod multipart;
 mod object_store;
 mod objects;
+mod power;
 mod process;
 mod signing;
 

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{BUCKET, config};
 
 const CHILD_DIR: &str = "TICKERTAPE_TEST_S3_DIR";
+const CHILD_FSYNC: &str = "TICKERTAPE_TEST_S3_FSYNC";
 
 /// Not a test: what the child process runs.
 #[tokio::test]
@@ -31,7 +32,7 @@ async fn child() {
         buckets: vec![BUCKET.into()],
         access_key_id: "id".into(),
         secret_access_key: "secret".into(),
-        fsync: false,
+        fsync: std::env::var_os(CHILD_FSYNC).is_some(),
     };
     run(options, shutdown).await.unwrap();
 }
@@ -46,8 +47,12 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) async fn start(dir: &Path) -> Self {
-        let dir = dir.to_path_buf();
-        let (child, ready) = tokio::task::spawn_blocking(move || spawn(&dir)).await.unwrap();
+        Self::start_as(command(dir, false)).await
+    }
+
+    /// Runs a [`command`].
+    pub(crate) async fn start_as(command: Command) -> Self {
+        let (child, ready) = tokio::task::spawn_blocking(move || spawn(command)).await.unwrap();
         let config = config(ready["endpoint"].as_str().unwrap(), "id", "secret");
         let client = Client::from_conf(config.retry_config(RetryConfig::disabled()).build());
         Self { child, client, ready }
@@ -90,14 +95,22 @@ impl Drop for Process {
     }
 }
 
-/// Starts the child and waits for its ready line.
-fn spawn(dir: &Path) -> (Child, serde_json::Value) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+/// What runs a server over a directory.
+pub(crate) fn command(dir: &Path, fsync: bool) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--exact", "s3::process::child", "--ignored", "--nocapture"])
         .env(CHILD_DIR, dir)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .stdout(Stdio::piped());
+    if fsync {
+        command.env(CHILD_FSYNC, "1");
+    }
+    command
+}
+
+/// Starts the child and waits for its ready line.
+fn spawn(mut command: Command) -> (Child, serde_json::Value) {
+    let mut child = command.spawn().unwrap();
     let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
     let ready = loop {
         let line = lines.next().expect("the child ended before it was ready").unwrap();
