@@ -20,7 +20,7 @@ use kafka_protocol::messages::{ApiKey, DeleteTopicsRequest, MetadataRequest, Top
 use kafka_protocol::protocol::StrBytes;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use rdkafka::Message as _;
+use rdkafka::{ClientConfig, Message as _};
 use tempfile::NamedTempFile;
 use tickertape_broker::clock::{Clock as _, SystemClock};
 use tickertape_broker::wire::build::BatchBuilder;
@@ -33,7 +33,7 @@ use crate::support::client::Client;
 use crate::support::process::{Process, command};
 use crate::support::seed;
 
-const ROUNDS_DEFAULT: u64 = 6;
+const ROUNDS_DEFAULT: u64 = 5;
 const PARTITIONS: usize = 3;
 /// Of this partition, records are deleted.
 const CUT_PARTITION: usize = 2;
@@ -252,7 +252,7 @@ impl House {
         for partition in 0..PARTITIONS {
             let mut next = None;
             read_to_the_end(
-                &reader(broker.address(), "read_uncommitted"),
+                &hasty_reader(&broker, "read_uncommitted"),
                 RECORDS,
                 partition as i32..partition as i32 + 1,
                 |message| {
@@ -303,7 +303,7 @@ impl House {
         let count = |partition: i32| {
             let mut count = 0;
             read_to_the_end(
-                &reader(broker.address(), "read_committed"),
+                &hasty_reader(broker, "read_committed"),
                 LEDGER,
                 partition..partition + 1,
                 |_| count += 1,
@@ -390,6 +390,13 @@ impl House {
             self.compare(round, &told);
         }
     }
+}
+
+/// A reader that is told at once where a partition ends.
+fn hasty_reader(broker: &Process, isolation_level: &str) -> ClientConfig {
+    let mut config = reader(broker.address(), isolation_level);
+    config.set("fetch.wait.max.ms", "1");
+    config
 }
 
 /// Makes topics, and deletes every third of them.

@@ -20,7 +20,7 @@ use super::process::{Process, command};
 use super::{BUCKET, refusal};
 use crate::cut::{PowerCut, Unsynced};
 
-const ROUNDS_DEFAULT: u64 = 8;
+const ROUNDS_DEFAULT: u64 = 5;
 const COUNTER: &str = "counter";
 
 fn number(name: &str, default: u64) -> u64 {
