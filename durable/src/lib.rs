@@ -6,8 +6,7 @@
 //! never syncs. That is enough for `kill -9` and not for the loss of power. [`SledFiles`] does what is missing.
 //!
 //! # Promises
-//! - What sled had written when [`SledFiles::sync`] was called survives the loss of power when it returns, from the first
-//!   call on: [`SledFiles::prepare`] and [`SledFiles::opened`] have made the names durable, with those of the directories above.
+//! - What sled has flushed survives the loss of power when the [`SledFiles::sync`] after it returns, from the first on: [`SledFiles::prepare`] and [`SledFiles::opened`] have made the names durable, with those of the directories above.
 //! - What a killed process left to the operating system is made durable before sled opens it: nothing is answered from it
 //!   that the power could take, and no snapshot is written that is ahead of its log.
 //! - A blob that the durable log names is there. sled removes a blob when it has written what takes its place, which need
@@ -20,11 +19,11 @@
 //! alone. A disk that then keeps the second of these writes and not the first loses what was there. It can do so only
 //! between two syncs, of which there is one with every acknowledged change.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -43,8 +42,21 @@ pub struct SledFiles {
 struct State {
     log: File,
     /// The blobs that have a second name.
-    kept: BTreeSet<OsString>,
+    kept: BTreeMap<OsString, Kept>,
 }
+
+/// A blob that is durable under a second name.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    /// sled gives a name again to another blob, where a log was cut since.
+    inode: u64,
+    /// Nothing was written to it any more when it was synced.
+    is_whole: bool,
+}
+
+/// What there was before a flush of sled's: what that flush has written, as a whole.
+#[derive(Debug)]
+pub struct Before(BTreeMap<OsString, u64>);
 
 impl SledFiles {
     /// Makes what is in `dir` durable, and `dir` where it is not there. To be called before sled opens it.
@@ -62,18 +74,20 @@ impl SledFiles {
             .truncate(false)
             .open(dir.join(LOG))?;
         let kept = names(&kept_dir)?;
-        for name in &kept {
+        for name in kept.keys() {
             match fs::hard_link(kept_dir.join(name), blobs.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
                 _ => {}
             }
         }
+        let whole = |(name, inode)| (name, Kept { inode, is_whole: true });
+        let kept = kept.into_iter().map(whole).collect();
         let this = Self {
             dir: dir.to_path_buf(),
             state: Mutex::new(State { log, kept }),
         };
-        // The blobs before the log that names them.
-        this.sync()?;
+        // The blobs before the log that names them. Nobody writes now.
+        this.sync(&this.before()?)?;
         this.opened()?;
         Ok(this)
     }
@@ -98,28 +112,45 @@ impl SledFiles {
         sync_dir(&self.dir)
     }
 
-    /// Makes durable what sled had written before, that is, before its own flush returned.
+    /// What there is now. To be asked before sled's flush.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn before(&self) -> io::Result<Before> {
+        names(&self.dir.join(BLOBS)).map(Before)
+    }
+
+    /// Makes durable what sled had written when a flush of its own began, before which [`Self::before`] was asked.
     ///
     /// # Errors
     /// The disk's: then nothing is known about what is durable, and a later success says nothing about it.
-    pub fn sync(&self) -> io::Result<()> {
+    pub fn sync(&self, before: &Before) -> io::Result<()> {
         let (blobs, kept_dir) = (self.dir.join(BLOBS), self.dir.join(KEPT));
         let state = &mut *self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // Before the log is synced: what takes the place of a blob that is gone here is in the log already.
         let there = names(&blobs)?;
         let mut is_new = false;
-        for name in &there {
-            if !state.kept.contains(name) && keep(&blobs.join(name), &kept_dir.join(name))? {
-                state.kept.insert(name.clone());
-                is_new = true;
+        for (name, &inode) in &there {
+            let known = state.kept.get(name).filter(|known| known.inode == inode);
+            if known.is_some_and(|known| known.is_whole) || !keep(&blobs.join(name), &kept_dir.join(name), known)? {
+                continue;
             }
+            is_new |= known.is_none();
+            // Another thread may still be writing one that came after.
+            let is_whole = before.0.get(name) == Some(&inode);
+            state.kept.insert(name.clone(), Kept { inode, is_whole });
         }
         if is_new {
             sync_dir(&kept_dir)?;
         }
         state.log.sync_data()?;
         // Nothing in the log names them any more. Should the power go now, they may come back, and are in nobody's way.
-        let gone: Vec<OsString> = state.kept.difference(&there).cloned().collect();
+        let gone: Vec<OsString> = state
+            .kept
+            .keys()
+            .filter(|name| !there.contains_key(*name))
+            .cloned()
+            .collect();
         for name in gone {
             fs::remove_file(kept_dir.join(&name))?;
             state.kept.remove(&name);
@@ -128,20 +159,28 @@ impl SledFiles {
     }
 }
 
-/// Makes a blob durable under a second name; `false` where it is gone.
-fn keep(blob: &Path, second: &Path) -> io::Result<bool> {
-    let kept = File::open(blob)
-        .and_then(|file| file.sync_all())
-        .and_then(|()| fs::hard_link(blob, second));
+/// Makes a blob durable, under a second name unless it is `known` to have that; `false` where it is gone.
+fn keep(blob: &Path, second: &Path, known: Option<&Kept>) -> io::Result<bool> {
+    let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let kept = File::open(blob).and_then(|file| file.sync_all());
+    let kept = match (kept, known) {
+        (Ok(()), None) => match fs::remove_file(second) {
+            // Of an earlier blob of that name.
+            Err(error) if !is_gone(&error) => return Err(error),
+            _ => fs::hard_link(blob, second),
+        },
+        (kept, _) => kept,
+    };
     match kept {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(true),
+        Err(error) if is_gone(&error) => Ok(false),
         kept => kept.map(|()| true),
     }
 }
 
-fn names(dir: &Path) -> io::Result<BTreeSet<OsString>> {
-    fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name())).collect()
+/// The names in a directory, and the files that they stand for.
+fn names(dir: &Path) -> io::Result<BTreeMap<OsString, u64>> {
+    let entries = fs::read_dir(dir)?.map(|entry| entry.map(|entry| (entry.file_name(), entry.ino())));
+    entries.collect()
 }
 
 /// Makes the names in a directory durable.

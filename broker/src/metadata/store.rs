@@ -229,10 +229,10 @@ async fn flush_aside(db: sled::Db, files: Arc<SledFiles>) -> Result<(), StoreErr
 
 /// sled gives what it has to the operating system, and that to the disk.
 fn flush_now(db: &sled::Db, files: &SledFiles) -> Result<(), StoreError> {
+    let unsynced = |error| StoreError::Database(format!("cannot be synced: {error}"));
+    let before = files.before().map_err(unsynced)?;
     db.flush()?;
-    files
-        .sync()
-        .map_err(|error| StoreError::Database(format!("cannot be synced: {error}")))
+    files.sync(&before).map_err(unsynced)
 }
 
 #[derive(Clone)]

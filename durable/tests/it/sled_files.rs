@@ -43,9 +43,10 @@ fn child() {
     for number in first.parse::<u64>().unwrap().. {
         db.insert((number % KEYS).to_be_bytes(), value(number)).unwrap();
         if number.is_multiple_of(3) {
+            let before = files.before().unwrap();
             db.flush().unwrap();
             if is_synced == "synced" {
-                files.sync().unwrap();
+                files.sync(&before).unwrap();
             }
             println!("durable {number}");
         }

@@ -189,10 +189,13 @@ fn now_ms() -> i64 {
 }
 
 fn flush_now(db: &sled::Db, files: Option<&SledFiles>) -> Result<(), CatalogError> {
+    let unsynced = |error| CatalogError::Unavailable(format!("the catalog cannot be synced: {error}"));
+    let before = files.map(SledFiles::before).transpose().map_err(unsynced)?;
     db.flush().map_err(store)?;
-    files
-        .map_or(Ok(()), SledFiles::sync)
-        .map_err(|error| CatalogError::Unavailable(format!("the catalog cannot be synced: {error}")))
+    match (files, before) {
+        (Some(files), Some(before)) => files.sync(&before).map_err(unsynced),
+        _ => Ok(()),
+    }
 }
 
 fn store(error: sled::Error) -> CatalogError {

@@ -248,9 +248,10 @@ impl Index {
         }
         let upto = shared.applied.load(Ordering::SeqCst);
         let synced = || -> Result<(), IndexError> {
+            let before = shared.files.as_ref().map(SledFiles::before).transpose()?;
             shared.db.flush()?;
-            if let Some(files) = &shared.files {
-                files.sync()?;
+            if let (Some(files), Some(before)) = (&shared.files, before) {
+                files.sync(&before)?;
             }
             Ok(())
         };
