@@ -13,6 +13,8 @@
 //!
 //! The sink never deletes a claim: one that were deleted could be taken again by a sink that slept.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tickertape_client::{UsageError, s3::S3Url};
@@ -20,7 +22,9 @@ use tickertape_client::{UsageError, s3::S3Url};
 use crate::{
     batch::{Batch, Witness},
     encode::{Encoded, Encoding},
-    names::{Range, Source, claim_key, ledger_prefix, owner_key, schema_key, schema_prefix},
+    names::{
+        Range, Source, claim_key, epochs_prefix, ledger_prefix, owner_key, schema_key, schema_prefix, topic_prefix,
+    },
     schema::TableSchema,
     store::{Put, Store, StoreError},
 };
@@ -195,7 +199,7 @@ impl Ledger {
         self.store.lake()
     }
 
-    /// Makes sure that one group only writes a topic here: two would each write every message.
+    /// Makes sure that one group only writes a topic here, in whatever epoch: two would each write every message.
     ///
     /// # Errors
     /// A [`UsageError`] that names the other group.
@@ -204,9 +208,23 @@ impl Ledger {
         let body = serde_json::to_vec(&Owner {
             group: group.to_owned(),
         })?;
-        if self.store.put_if_absent(&key, body.into(), JSON).await? == Put::Created {
-            return Ok(());
+        self.store.put_if_absent(&key, body.into(), JSON).await?;
+        for epoch in self.epochs(&source.topic).await? {
+            let of = Source {
+                epoch,
+                ..source.clone()
+            };
+            self.require_owner(&of, group).await?;
         }
+        Ok(())
+    }
+
+    /// Makes sure that no other group writes this epoch of a topic here.
+    ///
+    /// # Errors
+    /// A [`UsageError`] that names the other group.
+    pub async fn require_owner(&self, source: &Source, group: &str) -> anyhow::Result<()> {
+        let key = owner_key(self.lake(), source);
         let Some(body) = self.store.get(&key).await? else {
             return Ok(());
         };
@@ -224,6 +242,63 @@ impl Ledger {
             owner.group, owner.group,
         ))
         .into())
+    }
+
+    /// The epochs of a topic that have something here, ascending.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn epochs(&self, topic: &Arc<str>) -> Result<Vec<u32>, StoreError> {
+        let first = Source {
+            topic: topic.clone(),
+            partition: 0,
+            epoch: 0,
+        };
+        let mut epochs = Vec::new();
+        if self
+            .store
+            .first_key(&topic_prefix(self.lake(), &first))
+            .await?
+            .is_some()
+        {
+            epochs.push(0);
+        }
+        let prefix = epochs_prefix(self.lake(), topic);
+        let folders = self.store.folders(&prefix).await?;
+        let number = |folder: &String| folder.strip_prefix(&prefix)?.strip_suffix('/')?.parse::<u32>().ok();
+        epochs.extend(folders.iter().filter_map(number));
+        epochs.sort_unstable();
+        Ok(epochs)
+    }
+
+    /// The first claim of those of all partitions of a topic's epoch.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn first(&self, source: &Source) -> Result<Option<Claim>, LedgerError> {
+        // Partitions come before the owner.
+        let key = self.store.first_key(&topic_prefix(self.lake(), source)).await?;
+        match key.filter(|key| *key != owner_key(self.lake(), source)) {
+            Some(key) => self.read_key(&key).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The partitions of a topic's epoch that have claims.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn partitions(&self, source: &Source) -> Result<Vec<Source>, StoreError> {
+        let prefix = topic_prefix(self.lake(), source);
+        let folders = self.store.folders(&prefix).await?;
+        let of = |folder: &String| {
+            let partition = folder.strip_prefix(&prefix)?.strip_suffix('/')?.parse().ok()?;
+            Some(Source {
+                partition,
+                ..source.clone()
+            })
+        };
+        Ok(folders.iter().filter_map(of).collect())
     }
 
     /// Puts a claim, if there is none under its key; without the condition, which no sink may do that is not to be found

@@ -32,6 +32,14 @@ pub enum Compression {
 }
 
 impl Format {
+    /// As users and catalogs say it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Json => "json",
+        }
+    }
+
     /// What the names of its objects end with.
     pub fn extension(self) -> &'static str {
         match self {
@@ -131,6 +139,16 @@ pub fn ledger_prefix(lake: &S3Url, source: &Source) -> String {
 /// The key of the object that names the one group that may write this topic here.
 pub fn owner_key(lake: &S3Url, source: &Source) -> String {
     lake.key(&format!("_ledger/{}/owner", source.topic_name()))
+}
+
+/// What the keys of all epochs of a topic but the first start with, up to the epoch's number.
+pub fn epochs_prefix(lake: &S3Url, topic: &str) -> String {
+    lake.key(&format!("_ledger/{topic}@"))
+}
+
+/// What the keys of all claims of a topic start with, and that of its owner, ending in a slash.
+pub fn topic_prefix(lake: &S3Url, source: &Source) -> String {
+    lake.key(&format!("_ledger/{}/", source.topic_name()))
 }
 
 /// What the keys of all versions of a table's columns start with, ending in a slash.

@@ -127,7 +127,7 @@ impl Recovery {
                 TakeUp::FindLast { known } => {
                     let last = self.runtime.block_on(self.writer.ledger.last(source, *known))?;
                     if let (Some(table), Some(last)) = (self.writer.table(&source.topic), &last) {
-                        table.widen(&last.schema);
+                        table.learn(last)?;
                     }
                     Heard::Last(last.map(Box::new))
                 }
@@ -165,7 +165,11 @@ impl Recovery {
                     Heard::Done
                 }
                 TakeUp::Settled(place) => {
-                    self.runtime.block_on(self.writer.catch_up(source, claim))?;
+                    let from = match place.from {
+                        From::Beginning => 0,
+                        From::Offset(from) => from,
+                    };
+                    self.runtime.block_on(self.writer.catch_up(source, claim, from))?;
                     return Ok(place.clone());
                 }
                 TakeUp::MadeAnew { end, found } => return Err(made_anew(source, *end, found)),

@@ -21,11 +21,11 @@ pub struct Refusal(pub String);
 /// passes, unless it is a [`Refusal`].
 #[async_trait]
 pub trait Registrar: Send + Sync {
-    /// What the catalog knows of a table's columns; `None` if there is no such table.
+    /// What the catalog knows of a table; `None` if there is no such table.
     ///
     /// # Errors
     /// Whatever keeps it from answering. The sink tries again until `--timeout`.
-    async fn table_schema(&self, table: &str) -> anyhow::Result<Option<SchemaRef>>;
+    async fn table(&self, table: &str) -> anyhow::Result<Option<KnownTable>>;
 
     /// Makes the table, its columns, the partitions and the objects known: a query that starts afterwards sees the rows.
     /// Called when the objects are there and before the offsets are committed, for the batches of a source in their order.
@@ -53,6 +53,21 @@ pub trait Registrar: Send + Sync {
         let _ = table;
         Ok(())
     }
+}
+
+/// A table as a catalog knows it.
+#[derive(Clone, Debug)]
+pub struct KnownTable {
+    /// Its name as people say it, with the database's.
+    pub name: String,
+    /// Its columns, without those of its partitions.
+    pub schema: SchemaRef,
+    /// Where its objects are; `None` for a view.
+    pub location: Option<String>,
+    /// `parquet`, `json` or another one; `None` if it isn't known.
+    pub format: Option<String>,
+    /// The names of the columns that are folders.
+    pub partition_keys: Vec<String>,
 }
 
 /// How an attempt at the catalog failed.

@@ -17,10 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     batcher::Limits,
-    ledger::{Agreed, Claimant, LedgerError},
+    ledger::{Agreed, Claimant, Ledger, LedgerError},
     metrics,
     names::{Format, Source},
     options::ConsumeOptions,
+    preflight::{check_claims, check_epoch, check_table},
     recover::Recovery,
     registrar::{Registrar, failed},
     schema::TableSchema,
@@ -52,7 +53,8 @@ pub async fn run(
         options.kafka.timeout,
         shutdown.clone(),
     );
-    let prepared = prepare(&options, catalog.as_ref(), &finding, &shutdown).await;
+    let reading = reader_config(&config);
+    let prepared = prepare(&options, &reading, catalog.as_ref(), &finding, &shutdown).await;
     let Some(tables) = unless_stopped(prepared)? else {
         return Ok(Summary::default());
     };
@@ -83,7 +85,7 @@ pub async fn run(
         writer: writer.clone(),
         stats,
         runtime: Handle::current(),
-        config: reader_config(&config),
+        config: reading,
         timeout: options.kafka.timeout,
         on_lost: options.on_lost,
         redoing: Mutex::new(()),
@@ -110,6 +112,7 @@ fn consume(config: &ClientConfig, sink: Sink, topics: &[String], stop: &Cancella
 /// meanwhile.
 async fn prepare(
     options: &ConsumeOptions,
+    reading: &ClientConfig,
     catalog: Option<&Arc<dyn Registrar>>,
     store: &Store,
     shutdown: &CancellationToken,
@@ -118,37 +121,72 @@ async fn prepare(
     let Some(cluster) = wait_for_broker(&options.kafka, shutdown).await? else {
         return Ok(None);
     };
-    let ledger = crate::ledger::Ledger::new(store.clone());
-    let mut tables = HashMap::new();
+    let ledger = Ledger::new(store.clone());
     for topic in &options.topics {
         cluster.require_topic(topic)?;
+    }
+    let mut tables = HashMap::new();
+    for topic in &options.topics {
+        let source = Source {
+            topic: topic.as_str().into(),
+            partition: 0,
+            epoch: options.epoch,
+        };
+        let table = table_of(options, &source, catalog, store, &ledger).await?;
+        let checked = check_epoch(&ledger, &source, options.group(), reading, options.kafka.timeout);
+        tokio::select! {
+            checked = checked => checked?,
+            () = shutdown.cancelled() => return Ok(None),
+        }
+        tables.insert(topic.clone(), Arc::new(table));
+    }
+    // Nothing is written before all of it may be.
+    for topic in &options.topics {
         let source = Source {
             topic: topic.as_str().into(),
             partition: 0,
             epoch: options.epoch,
         };
         ledger.reserve(&source, options.group()).await?;
-        let encoding = options.encoding(topic);
-        let mut agreed = ledger.agreed(&encoding.table).await?.unwrap_or(Agreed {
-            version: 0,
-            columns: TableSchema::default(),
-        });
-        if let (0, Some(catalog)) = (agreed.version, catalog) {
-            let table = &encoding.table;
-            let ask = || async { catalog.table_schema(table).await.map_err(failed) };
-            if let Some(known) = store.ask_other(&format!("look up the table {table}"), ask).await? {
-                agreed.columns = TableSchema::from_arrow(&known);
-            }
-        }
-        let parquet = encoding.format == Format::Parquet;
-        if parquet {
-            // There may be files with what is known.
-            agreed.columns.fix();
-        }
-        declare(&mut agreed.columns, options, &encoding.table)?;
-        tables.insert(topic.clone(), Arc::new(Table::new(encoding, agreed)));
     }
     Ok(Some(tables))
+}
+
+/// A topic's table: what it becomes and what is known of it, after a look whether it may be written.
+async fn table_of(
+    options: &ConsumeOptions,
+    source: &Source,
+    catalog: Option<&Arc<dyn Registrar>>,
+    store: &Store,
+    ledger: &Ledger,
+) -> anyhow::Result<Table> {
+    let encoding = options.encoding(&source.topic);
+    let known = match catalog {
+        Some(catalog) => {
+            let name = &encoding.table;
+            let ask = || async { catalog.table(name).await.map_err(failed) };
+            store.ask_other(&format!("look up the table {name}"), ask).await?
+        }
+        None => None,
+    };
+    if let Some(known) = &known {
+        check_table(known, &encoding, store.lake())?;
+    }
+    let agreed = ledger.agreed(&encoding.table).await?;
+    let mut agreed = agreed.unwrap_or(Agreed {
+        version: 0,
+        columns: TableSchema::default(),
+    });
+    let has_format = check_claims(ledger, source, &encoding, &agreed).await? || known.is_some();
+    if let (0, Some(known)) = (agreed.version, known) {
+        agreed.columns = TableSchema::from_arrow(&known.schema);
+    }
+    if encoding.format == Format::Parquet {
+        // There may be files with what is known.
+        agreed.columns.fix();
+    }
+    declare(&mut agreed.columns, options, &encoding.table)?;
+    Ok(Table::new(encoding, agreed, has_format))
 }
 
 /// Who is asked to stop while waiting for the store, by the ledger or else, has been obeyed: nothing was in hand.

@@ -324,6 +324,77 @@ impl Store {
         }
     }
 
+    /// The first key that starts with `prefix`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn first_key(&self, prefix: &str) -> Result<Option<String>, StoreError> {
+        let page = self
+            .request(&format!("list {}", self.url(prefix)), || async {
+                let list = self.client.list_objects_v2().bucket(&self.lake.bucket).prefix(prefix);
+                list.max_keys(1).send().await.map_err(|error| attempt(&error))
+            })
+            .await?;
+        Ok(page
+            .contents()
+            .first()
+            .and_then(|object| object.key())
+            .map(str::to_owned))
+    }
+
+    /// The folders of which the names start with `prefix`, each with the slash at its end.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn folders(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let what = format!("list {}", self.url(prefix));
+        let (mut folders, mut go_on) = (Vec::new(), None::<String>);
+        loop {
+            let page = self
+                .request(&what, || async {
+                    let list = self.client.list_objects_v2().bucket(&self.lake.bucket).prefix(prefix);
+                    let list = list.delimiter("/").set_continuation_token(go_on.clone());
+                    list.send().await.map_err(|error| attempt(&error))
+                })
+                .await?;
+            folders.extend(
+                page.common_prefixes()
+                    .iter()
+                    .filter_map(|of| of.prefix())
+                    .map(str::to_owned),
+            );
+            go_on = page.next_continuation_token().map(str::to_owned);
+            if go_on.is_none() || page.is_truncated() != Some(true) {
+                return Ok(folders);
+            }
+        }
+    }
+
+    /// Whether there is a key that starts with `prefix` and that `is_one` of those looked for.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn has_key(&self, prefix: &str, is_one: impl Fn(&str) -> bool) -> Result<bool, StoreError> {
+        let what = format!("list {}", self.url(prefix));
+        let mut go_on = None::<String>;
+        loop {
+            let page = self
+                .request(&what, || async {
+                    let list = self.client.list_objects_v2().bucket(&self.lake.bucket).prefix(prefix);
+                    let list = list.set_continuation_token(go_on.clone());
+                    list.send().await.map_err(|error| attempt(&error))
+                })
+                .await?;
+            if page.contents().iter().filter_map(|object| object.key()).any(&is_one) {
+                return Ok(true);
+            }
+            go_on = page.next_continuation_token().map(str::to_owned);
+            if go_on.is_none() || page.is_truncated() != Some(true) {
+                return Ok(false);
+            }
+        }
+    }
+
     fn url(&self, key: &str) -> impl Display {
         format!("s3://{}/{key}", self.lake.bucket)
     }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use futures::{StreamExt, TryStreamExt, stream};
+use tickertape_client::UsageError;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     ledger::{Agreed, BatchFacts, Claim, Claimant, Ledger, LedgerError},
     names::{Format, Range, Source, ledger_prefix},
     options::Break,
+    preflight::other_format,
     protocol::{Answer, Next, Writing},
     registrar::{Committed, CommittedPartition, ObjectInfo, Registrar, failed},
     schema::TableSchema,
@@ -37,12 +39,15 @@ pub(crate) struct Table {
     /// Held while new columns are agreed upon.
     agreeing: tokio::sync::Mutex<()>,
     summary: Mutex<TableSummary>,
+    /// The catalog or the ledger says that its objects have this format.
+    has_format: bool,
 }
 
 impl Table {
-    pub(crate) fn new(encoding: Encoding, agreed: Agreed) -> Self {
+    pub(crate) fn new(encoding: Encoding, agreed: Agreed, has_format: bool) -> Self {
         Self {
             encoding,
+            has_format,
             agreed: Mutex::new(agreed),
             agreeing: tokio::sync::Mutex::default(),
             summary: Mutex::default(),
@@ -58,8 +63,30 @@ impl Table {
     }
 
     /// Takes in the columns of a claim. What others have agreed upon meanwhile is found when it matters.
-    pub(crate) fn widen(&self, by: &TableSchema) {
+    fn widen(&self, by: &TableSchema) {
         self.agreed().columns.widen(by);
+    }
+
+    /// Takes in a partition's last claim.
+    ///
+    /// # Errors
+    /// It is of this table and of another format, and nothing says that the table has this one.
+    pub(crate) fn learn(&self, claim: &Claim) -> Result<(), UsageError> {
+        if claim.encoding.table != self.encoding.table {
+            return Ok(());
+        }
+        if !self.is_foreign(claim) {
+            self.widen(&claim.schema);
+        } else if !self.has_format {
+            let (there, wanted) = (claim.encoding.format.name(), self.encoding.format.name());
+            return Err(other_format(&self.encoding.table, there, wanted));
+        }
+        Ok(())
+    }
+
+    /// Whether a claim is of this table and of another format: made by a sink that was told the wrong one.
+    fn is_foreign(&self, claim: &Claim) -> bool {
+        claim.encoding.table == self.encoding.table && claim.encoding.format != self.encoding.format
     }
 }
 
@@ -267,6 +294,9 @@ impl Writer {
     /// Registers a claim whose objects are there, in case that its writer didn't come to it. An object of which not even what
     /// was left could be written is passed over; should the writer wake and put it, a listing has it.
     pub(crate) async fn announce(&self, source: &Source, claim: &Claim) -> anyhow::Result<()> {
+        if let Some(table) = self.table(&source.topic).filter(|table| table.is_foreign(claim)) {
+            return self.pass_over(source, claim, table.encoding.format).await;
+        }
         let mut objects = Vec::with_capacity(claim.objects.len());
         let mut is_whole = true;
         for object in &claim.objects {
@@ -296,6 +326,27 @@ impl Writer {
         Ok(())
     }
 
+    /// Registers a claim of another format than its table's as one without objects, so that the chain goes on: the table can't
+    /// have them.
+    async fn pass_over(&self, source: &Source, claim: &Claim, format: Format) -> anyhow::Result<()> {
+        let (there, table) = (claim.encoding.format.name(), &claim.encoding.table);
+        for object in claim.objects.iter().filter(|object| object.day.is_some()) {
+            tracing::error!(
+                "{source} [{}, {}) was claimed by a sink that was told another --format: {} has {} rows as {there}, and \
+                 queries of {table}, which holds {}, do not see them. Move it to where a table of that format is",
+                claim.start,
+                claim.end,
+                object.key,
+                object.rows,
+                format.name()
+            );
+        }
+        let mut link = claim.clone();
+        link.encoding.format = format;
+        link.schema = TableSchema::default();
+        self.register(source, &link, &[]).await
+    }
+
     /// Has queries list a table's objects: the catalog may not have all of them, or have others.
     async fn list_from_now_on(&self, table: &str) -> anyhow::Result<()> {
         let Some(registrar) = &self.registrar else {
@@ -306,8 +357,9 @@ impl Writer {
     }
 
     /// Compares the end of a partition's chain in the catalog with its last claim, which is written: registers it with a
-    /// catalog that has missed it. One that has more than the ledger has kept what was deleted with its ledger.
-    pub(crate) async fn catch_up(&self, source: &Source, claim: Option<&Claim>) -> anyhow::Result<()> {
+    /// catalog that has missed it. One that has more than the ledger has kept what was deleted with its ledger; if it is the
+    /// ledger alone that was deleted, and messages of before are going to be read `from`, they would be written once more.
+    pub(crate) async fn catch_up(&self, source: &Source, claim: Option<&Claim>, from: i64) -> anyhow::Result<()> {
         let table = claim.map(|claim| &claim.encoding.table);
         let table = table.or_else(|| self.table(&source.topic).map(|table| &table.encoding.table));
         let (Some(registrar), Some(table)) = (&self.registrar, table) else {
@@ -332,10 +384,37 @@ impl Writer {
         if last.is_some_and(|last| last.end >= end) {
             return Ok(());
         }
+        let known = claim.map_or(0, |claim| claim.end);
+        if from < end && self.has_objects(source, table, known).await? {
+            let (lake, ledger) = (self.store.lake(), self.chain(source));
+            let folder = lake.join(table);
+            return Err(UsageError::new(format!(
+                "{source}: {folder}/ and the catalog have its messages up to offset {end}, and the ledger, {ledger}, has \
+                 them up to {known} only: all behind it would be written once more. Restore what was deleted of the ledger; \
+                 or delete the objects {folder}/*/{source}-* too; or use another prefix"
+            ))
+            .into());
+        }
         tracing::warn!(
             "{source}: the catalog has objects of {table} up to offset {end}, the ledger has not: queries list it from now on"
         );
         self.list_from_now_on(table).await
+    }
+
+    /// Whether a table has objects of a partition's batches that start at an offset or behind it.
+    async fn has_objects(&self, source: &Source, table: &str, from: i64) -> Result<bool, StoreError> {
+        let stem = format!("{source}-");
+        let starts = |key: &str| {
+            key.rsplit('/')
+                .next()?
+                .strip_prefix(&stem)?
+                .get(..20)?
+                .parse::<i64>()
+                .ok()
+        };
+        let folder = self.store.lake().key(&format!("{table}/"));
+        let is_one = |key: &str| starts(key).is_some_and(|start| start >= from);
+        self.store.has_key(&folder, is_one).await
     }
 
     /// What a partition's batches are registered under: no two lakes have the same.

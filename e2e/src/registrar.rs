@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::Schema;
 use async_trait::async_trait;
 use tickertape_consumer::schema::PARTITION_COLUMN;
-use tickertape_consumer::{Committed, Compression, Format, ObjectInfo, RangeKind, Refusal, Registrar};
+use tickertape_consumer::{Committed, Compression, Format, KnownTable, ObjectInfo, RangeKind, Refusal, Registrar};
 use tickertape_lake::catalog::{
     self, Catalog, CatalogError, Column, DEFAULT_DATABASE, PartitionFilter, Registered, RegisteredObject, Registration,
     Table, TableFormat, align_partitions, columns_of_schema, ensure_database, ensure_table, list_from_now_on,
@@ -83,11 +83,25 @@ impl CatalogRegistrar {
 
 #[async_trait]
 impl Registrar for CatalogRegistrar {
-    async fn table_schema(&self, table: &str) -> anyhow::Result<Option<SchemaRef>> {
+    async fn table(&self, table: &str) -> anyhow::Result<Option<KnownTable>> {
         let found = self.catalog.table(&self.database, table).await.map_err(told)?;
-        found
-            .map(|table| Ok(Arc::new(schema_of_columns(table.columns())?)))
-            .transpose()
+        let Some(table) = found else { return Ok(None) };
+        let format = TableFormat::of_table(&table).map(|format| format.classification().to_owned());
+        // Columns that can't be understood are no reason not to say what else there is: another format is refused for that.
+        let schema = match schema_of_columns(table.columns()) {
+            Err(_) if !matches!(format.as_deref(), Some("parquet" | "json")) => Schema::empty(),
+            schema => schema?,
+        };
+        Ok(Some(KnownTable {
+            name: table.qualified_name(),
+            schema: Arc::new(schema),
+            location: table
+                .location()
+                .filter(|location| !location.is_empty())
+                .map(str::to_owned),
+            format,
+            partition_keys: table.partition_keys.iter().map(|key| key.name.clone()).collect(),
+        }))
     }
 
     async fn register(&self, committed: &Committed) -> anyhow::Result<()> {
@@ -125,8 +139,14 @@ impl CatalogRegistrar {
         if first {
             wanted = wanted.with_registered_objects();
         }
+        if let Some(known) = &known {
+            refuse_elsewhere(known, &wanted)?;
+        }
         ensure_database(self.catalog.as_ref(), &self.database).await?;
-        Ok(Some(ensure_table(self.catalog.as_ref(), &wanted).await?.table))
+        let table = ensure_table(self.catalog.as_ref(), &wanted).await?.table;
+        // Another sink may have made it meanwhile.
+        refuse_elsewhere(&table, &wanted)?;
+        Ok(Some(table))
     }
 
     async fn register_partitions(&self, committed: &Committed, table: &Table) -> Result<(), CatalogError> {
@@ -162,8 +182,6 @@ impl CatalogRegistrar {
         if !table.has_registered_objects() {
             return Ok(());
         }
-        let location = committed.location.to_string();
-        let elsewhere = table.location().map(|at| at.trim_end_matches('/')) != Some(location.trim_end_matches('/'));
         let objects = committed.partitions.iter().flat_map(|partition| {
             let values = values_of(&partition.values);
             partition
@@ -178,10 +196,7 @@ impl CatalogRegistrar {
             objects: objects.collect(),
         };
         let (database, name) = (&self.database, &table.name);
-        let outcome = match elsewhere {
-            true => Registered::NotKept,
-            false => self.catalog.register_objects(database, name, &registration).await?,
-        };
+        let outcome = self.catalog.register_objects(database, name, &registration).await?;
         if outcome == Registered::Done {
             return Ok(());
         }
@@ -194,6 +209,25 @@ impl CatalogRegistrar {
         );
         list_from_now_on(self.catalog.as_ref(), database, name).await
     }
+}
+
+/// A table's partitions lie below it: those of a table that lies elsewhere would take the place of its own of the same day.
+fn refuse_elsewhere(known: &Table, wanted: &Table) -> Result<(), CatalogError> {
+    let place = |table: &Table| {
+        let location = table.location().unwrap_or_default().trim_end_matches('/').to_owned();
+        location
+            .split_once("://")
+            .map_or(location.clone(), |(_, place)| place.to_owned())
+    };
+    if place(known) == place(wanted) {
+        return Ok(());
+    }
+    Err(CatalogError::Invalid(format!(
+        "the table {} lies at {}, not at {}",
+        known.qualified_name(),
+        known.location().unwrap_or("no place"),
+        wanted.location().unwrap_or("no place")
+    )))
 }
 
 /// What the sink has to know of an error: whether asking again may mend it.

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tickertape_broker::{Broker, BrokerHandle};
 use tickertape_client::{KafkaOptions, s3::S3Options, s3::S3Url};
-use tickertape_consumer::{Committed, ConsumeOptions, Registrar, Stats, Summary, run};
+use tickertape_consumer::{Committed, ConsumeOptions, KnownTable, Registrar, Stats, Summary, run};
 use tickertape_lake::s3::{Handle, Server, ServerConfig};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -303,8 +303,17 @@ pub(crate) struct Catalog {
 
 #[async_trait]
 impl Registrar for Catalog {
-    async fn table_schema(&self, table: &str) -> anyhow::Result<Option<SchemaRef>> {
-        Ok(self.tables.lock().unwrap().get(table).cloned())
+    async fn table(&self, table: &str) -> anyhow::Result<Option<KnownTable>> {
+        let registered = self.registered.lock().unwrap();
+        let last = registered.iter().rev().find(|committed| committed.table == table);
+        let schema = self.tables.lock().unwrap().get(table).cloned();
+        Ok(last.zip(schema).map(|(last, schema)| KnownTable {
+            name: format!("default.{table}"),
+            schema,
+            location: Some(last.location.to_string()),
+            format: Some(last.format.name().to_owned()),
+            partition_keys: vec!["dt".to_owned()],
+        }))
     }
 
     async fn register(&self, committed: &Committed) -> anyhow::Result<()> {

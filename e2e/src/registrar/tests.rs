@@ -145,12 +145,6 @@ async fn a_catalog_that_has_missed_something_lists_from_now_on() {
     }
     let local = Local::new();
     local.register(&batch("a", 0, 10, &["2012-01-01"])).await;
-    let mut elsewhere = batch("a", 10, 20, &["2012-01-01"]);
-    elsewhere.location = "s3://lake/other/ticks".parse().unwrap();
-    local.register(&elsewhere).await;
-    assert_eq!(local.kept().await, None, "a table that lies elsewhere");
-    let local = Local::new();
-    local.register(&batch("a", 0, 10, &["2012-01-01"])).await;
     local.registrar.list_from_now_on(TABLE).await.unwrap();
     assert_eq!(local.kept().await, None);
 }
@@ -168,6 +162,36 @@ async fn what_asking_again_does_not_mend_is_a_refusal() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_partition_of_another_place_gets_into_a_table() {
+    let local = Local::new();
+    local.register(&batch("a", 0, 10, &["2012-01-01"])).await;
+    let mut elsewhere = batch("b", 0, 20, &["2012-01-01", "2012-01-02"]);
+    elsewhere.location = "s3://lake/other/ticks".parse().unwrap();
+    let error = local.registrar.register(&elsewhere).await.unwrap_err();
+    assert!(
+        error.is::<Refusal>() && error.to_string().contains("lies at s3://lake/market/ticks/"),
+        "{error:#}"
+    );
+    let all = PartitionFilter::all();
+    let partitions = local.catalog.partitions("market", TABLE, &all);
+    let places: Vec<_> = partitions
+        .await
+        .unwrap()
+        .iter()
+        .map(|of| of.location().map(str::to_owned))
+        .collect();
+    assert_eq!(places, [Some("s3://lake/market/ticks/dt=2012-01-01/".to_owned())]);
+    assert_eq!(local.kept().await, Some(1), "it is as it was");
+    let known = local.registrar.table(TABLE).await.unwrap().unwrap();
+    assert_eq!(known.location.as_deref(), Some("s3://lake/market/ticks/"));
+    assert_eq!(
+        (known.format.as_deref(), known.name.as_str()),
+        (Some("parquet"), "market.ticks")
+    );
+    assert_eq!(known.partition_keys, ["dt"]);
+}
+
 /// A registrar that passes batches over while it is told to, as if what it had registered were lost.
 struct Losing {
     registrar: CatalogRegistrar,
@@ -176,8 +200,8 @@ struct Losing {
 
 #[async_trait]
 impl Registrar for Losing {
-    async fn table_schema(&self, table: &str) -> anyhow::Result<Option<SchemaRef>> {
-        self.registrar.table_schema(table).await
+    async fn table(&self, table: &str) -> anyhow::Result<Option<KnownTable>> {
+        self.registrar.table(table).await
     }
 
     async fn register(&self, committed: &Committed) -> anyhow::Result<()> {
@@ -250,10 +274,16 @@ impl World {
 
     /// Runs a sink until it has written so many messages, and stops it.
     async fn consume(&self, messages: u64) {
+        self.run(|_| (), messages).await.unwrap();
+    }
+
+    /// The same with other options, and what it says if it ends before.
+    async fn run(&self, change: impl FnOnce(&mut ConsumeOptions), messages: u64) -> anyhow::Result<()> {
         let kafka = KafkaOptions::at(self.broker.bootstrap_servers());
         let (s3, lake) = (S3Options::at(self.store.endpoint_url()), "s3://lake/market");
         let mut options = ConsumeOptions::new(kafka, s3, vec![TABLE.to_owned()], lake.parse().unwrap());
         options.max_age = Duration::from_millis(200);
+        change(&mut options);
         let (stop, stats) = (CancellationToken::new(), Arc::new(Stats::default()));
         let registrar: Arc<dyn Registrar> = self.registrar.clone();
         let sink = tokio::spawn(run(options, Some(registrar), stop.clone(), stats.clone()));
@@ -266,8 +296,29 @@ impl World {
         tokio::time::timeout(PATIENCE, written).await.expect("waited in vain");
         stop.cancel();
         let summary = tokio::time::timeout(PATIENCE, sink).await.expect("it hangs");
-        summary.unwrap().unwrap();
+        summary.unwrap()?;
         assert_eq!(stats.written.load(Ordering::Relaxed), messages);
+        Ok(())
+    }
+
+    async fn keys(&self, prefix: &str) -> Vec<String> {
+        let client = S3Options::at(self.store.endpoint_url()).client().await.unwrap();
+        let listed = client
+            .list_objects_v2()
+            .bucket("lake")
+            .prefix(prefix)
+            .send()
+            .await
+            .unwrap();
+        let keys = listed.contents().iter().filter_map(|object| object.key());
+        keys.map(str::to_owned).collect()
+    }
+
+    async fn delete(&self, prefix: &str) {
+        let client = S3Options::at(self.store.endpoint_url()).client().await.unwrap();
+        for key in self.keys(prefix).await {
+            client.delete_object().bucket("lake").key(key).send().await.unwrap();
+        }
     }
 
     async fn sql(&self, sql: &str) -> String {
@@ -318,12 +369,7 @@ async fn a_lake_that_was_deleted_and_begun_again_is_not_taken_for_the_old_one() 
     assert!(world.is_marked().await);
     let deleted = world.admin().delete_topics(&[TABLE], &AdminOptions::new()).await;
     deleted.unwrap().into_iter().for_each(|deleted| drop(deleted.unwrap()));
-    let client = S3Options::at(world.store.endpoint_url()).client().await.unwrap();
-    let listed = client.list_objects_v2().bucket("lake").send().await.unwrap();
-    for object in listed.contents() {
-        let key = object.key().unwrap();
-        client.delete_object().bucket("lake").key(key).send().await.unwrap();
-    }
+    world.delete("").await;
     world.topic().await;
     world.produce(100..104).await;
     // It is noticed when the partition is taken up, before anything is registered.
@@ -332,5 +378,72 @@ async fn a_lake_that_was_deleted_and_begun_again_is_not_taken_for_the_old_one() 
     assert_eq!(world.sql("select count(*) from ticks").await, "4");
     assert_eq!(world.sql("select sum(seq), min(seq) from ticks").await, "406,100");
     assert!(!world.is_marked().await);
+    world.shutdown().await;
+}
+
+/// What the user is told, and that nothing was claimed.
+async fn refused(world: &World, change: impl FnOnce(&mut ConsumeOptions), ledger: &str) -> String {
+    let before = world.keys(ledger).await;
+    let error = world.run(change, u64::MAX).await.unwrap_err();
+    assert_eq!(tickertape_client::exit_code(&error), 2, "{error:#}");
+    assert_eq!(world.keys(ledger).await, before, "{error:#}");
+    error.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_another_one_is_refused_before_anything_is_claimed() {
+    let world = World::new().await;
+    world.topic().await;
+    world.produce(0..10).await;
+    world.consume(10).await;
+    world.produce(10..20).await;
+    let elsewhere = |options: &mut ConsumeOptions| {
+        options.to = "s3://lake/second".parse().unwrap();
+        options.group = "second".to_owned();
+    };
+    let told = refused(&world, elsewhere, "second").await;
+    assert!(
+        told.contains("lies at s3://lake/market/ticks/") && told.contains("--to s3://lake/market"),
+        "{told}"
+    );
+    let told = refused(&world, |options| options.format = Format::Json, "market/_ledger").await;
+    assert!(
+        told.contains("holds parquet, not json") && told.contains("--format parquet"),
+        "{told}"
+    );
+    // A table of its own may be anything.
+    let of_its_own = |options: &mut ConsumeOptions| {
+        elsewhere(options);
+        options.table = Some("others".to_owned());
+        options.format = Format::Json;
+    };
+    world.run(of_its_own, 20).await.unwrap();
+    world.consume(10).await;
+    assert_eq!(world.sql("select count(*), sum(seq) from ticks").await, "20,190");
+    assert_eq!(world.sql("select count(*), sum(seq) from others").await, "20,190");
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_was_deleted_alone_stops_the_sink() {
+    let world = World::new().await;
+    world.topic().await;
+    world.produce(0..10).await;
+    world.consume(10).await;
+    world.delete("market/_ledger/").await;
+    world.produce(10..14).await;
+    let told = refused(
+        &world,
+        |options| options.group = "fresh".to_owned(),
+        "market/_ledger/ticks/0/",
+    )
+    .await;
+    assert!(told.contains("up to offset 10") && told.contains("Restore"), "{told}");
+    assert_eq!(world.sql("select count(*) from ticks").await, "10");
+    assert!(world.is_marked().await);
+    // The group that knows how far it was goes on there.
+    world.delete("market/_ledger/").await;
+    world.consume(4).await;
+    assert_eq!(world.sql("select count(*), sum(seq) from ticks").await, "14,91");
     world.shutdown().await;
 }
