@@ -69,17 +69,23 @@ impl Inner {
         let Some(Effect::WriteMarkers(markers)) = slot.read(txn::resume) else {
             return;
         };
-        let (left, _) = self.write(&markers);
-        if left.is_empty() && self.complete(slot) {
+        let (mut left, unsynced) = self.write(&markers);
+        if left.is_empty() && unsynced.is_empty() && self.complete(slot) {
             return;
         }
-        let left = vec![Effect::WriteMarkers(Markers {
-            partitions: left,
-            ..markers
-        })];
-        self.parts
-            .handle
-            .spawn(Arc::clone(self).keep_on(Arc::clone(slot), left, None));
+        let (this, slot) = (Arc::clone(self), Arc::clone(slot));
+        self.parts.handle.spawn(async move {
+            // Not complete before that: nobody would write again what the power takes.
+            this.sync(unsynced, &mut left).await;
+            if left.is_empty() && this.complete(&slot) {
+                return;
+            }
+            let left = vec![Effect::WriteMarkers(Markers {
+                partitions: left,
+                ..markers
+            })];
+            this.keep_on(slot, left, None).await;
+        });
     }
 
     /// The markers are written: the transaction is complete. Whether that could be stored.
@@ -96,20 +102,7 @@ impl Inner {
         let mut refused = Vec::new();
         for Effect::WriteMarkers(markers) in effects {
             let (mut left, unsynced) = self.write(&markers);
-            for Unsynced {
-                topic,
-                partition,
-                below,
-            } in unsynced
-            {
-                let log = self.parts.topics.get(&topic);
-                let log = log.as_ref().and_then(|topic| topic.partition(partition));
-                if let Some(found) = log
-                    && found.log.synced(below).await.is_err()
-                {
-                    left.entry(topic).or_default().insert(partition);
-                }
-            }
+            self.sync(unsynced, &mut left).await;
             if !left.is_empty() {
                 refused.push(Effect::WriteMarkers(Markers {
                     partitions: left,
@@ -118,6 +111,24 @@ impl Inner {
             }
         }
         refused
+    }
+
+    /// Waits until markers survive the loss of power, and adds to `left` where that failed.
+    async fn sync(&self, unsynced: Vec<Unsynced>, left: &mut Partitions) {
+        for Unsynced {
+            topic,
+            partition,
+            below,
+        } in unsynced
+        {
+            let log = self.parts.topics.get(&topic);
+            let log = log.as_ref().and_then(|topic| topic.partition(partition));
+            if let Some(found) = log
+                && found.log.synced(below).await.is_err()
+            {
+                left.entry(topic).or_default().insert(partition);
+            }
+        }
     }
 
     /// Writes a transaction's markers. Where they could not be, and which logs are yet to be synced.
