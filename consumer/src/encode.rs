@@ -4,6 +4,8 @@
 //! number, no order of threads. That is what makes writing a batch twice the same as writing it once. The
 //! schema that comes out is a fixed point: encoding with it gives the same objects again.
 
+mod keys;
+
 use std::{collections::BTreeMap, io::Write, sync::Arc};
 
 use arrow::{
@@ -30,11 +32,12 @@ use parquet::{
 };
 use tickertape_client::s3::S3Url;
 
+use self::keys::write_fields;
 use crate::{
     batch::{Batch, Record},
     date::DateRule,
     decode::{Decoded, Rules, decode},
-    names::{Compression, Format},
+    names::{Compression, Format, column_name},
     schema::{METADATA_COLUMNS, TableSchema},
 };
 
@@ -139,7 +142,7 @@ pub fn encode(batch: &Batch, lake: &S3Url, schema: &TableSchema, encoding: &Enco
         let rows = positions.len() as u64;
         let body = match encoding.format {
             Format::Parquet => parquet(batch, &positions, decoded, encoding)?,
-            Format::Json => json_lines(batch, &positions)?,
+            Format::Json => json_lines(batch, &positions, &decoded.schema)?,
         };
         let key = batch.range().object_key(lake, &encoding.table, day, encoding.format);
         objects.push(Object {
@@ -228,7 +231,7 @@ fn parquet(batch: &Batch, positions: &[usize], decoded: Decoded, encoding: &Enco
 /// The column of the event's time, if there is one.
 fn time_column(decoded: &Decoded, rules: &Rules) -> Option<usize> {
     decoded.columns.iter().position(|(field, array)| {
-        let named = |name: &String| name.eq_ignore_ascii_case(field.name());
+        let named = |name: &String| column_name(name) == *field.name();
         array.as_any().is::<TimestampMicrosecondArray>() && rules.time_fields.iter().any(named)
     })
 }
@@ -287,8 +290,8 @@ fn write_parquet(
     Ok(writer.into_inner()?.into())
 }
 
-/// The messages' own text, with the sink's fields in front.
-fn json_lines(batch: &Batch, positions: &[usize]) -> Result<Bytes, EncodeError> {
+/// The messages' own text, with the columns' names in place of the fields', and the sink's fields in front.
+fn json_lines(batch: &Batch, positions: &[usize], schema: &TableSchema) -> Result<Bytes, EncodeError> {
     let source = &batch.range().source;
     let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut line = Vec::new();
@@ -309,11 +312,7 @@ fn json_lines(batch: &Batch, positions: &[usize]) -> Result<Bytes, EncodeError> 
         if !rest.starts_with('}') {
             line.push(b',');
         }
-        // A line break can only be white space here: inside of a string it would not be valid JSON.
-        line.extend(
-            rest.bytes()
-                .map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }),
-        );
+        write_fields(rest, &schema.columns, &mut line);
         line.push(b'\n');
         gzip.write_all(&line)?;
     }

@@ -5,7 +5,7 @@
 
 use tickertape_client::s3::S3Url;
 
-use crate::date::day_name;
+use crate::{date::day_name, schema::PARTITION_COLUMN};
 
 /// How rows are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
@@ -181,6 +181,28 @@ pub fn table_of_topic(topic: &str) -> String {
     }
 }
 
+/// The column of a message's field: its name in lower case, as catalogs keep names. `dt` is the folder's, so the field of that
+/// name is `dt_`, and that without a name is `_`.
+pub fn column_name(field: &str) -> String {
+    match field.to_lowercase() {
+        name if name == PARTITION_COLUMN => format!("{name}_"),
+        name if name.is_empty() => "_".to_owned(),
+        name => name,
+    }
+}
+
+/// The name of a field inside of an object, which is part of a type's name: in lower case, with `_` for what would end the
+/// name there, for white space and control characters.
+pub fn field_name(field: &str) -> String {
+    let ends = |c: char| c.is_whitespace() || c.is_control() || ":,;<>()[]{}`'\"\\".contains(c);
+    let name: String = field
+        .to_lowercase()
+        .chars()
+        .map(|c| if ends(c) { '_' } else { c })
+        .collect();
+    if name.is_empty() { "_".to_owned() } else { name }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,5 +240,32 @@ mod tests {
     fn a_topics_table_needs_no_quotes() {
         assert_eq!(table_of_topic("Market.ticks-v2"), "market_ticks_v2");
         assert_eq!(table_of_topic("__consumer_offsets"), "consumer_offsets");
+    }
+
+    #[test]
+    fn names_of_columns_and_of_fields_inside_of_them() {
+        for (field, column, inside) in [
+            ("userId", "userid", "userid"),
+            ("\u{c9}T\u{c9}", "\u{e9}t\u{e9}", "\u{e9}t\u{e9}"),
+            ("DT", "dt_", "dt"),
+            ("", "_", "_"),
+            ("first name", "first name", "first_name"),
+            ("a:int,b", "a:int,b", "a_int_b"),
+            ("l<t>;`x`", "l<t>;`x`", "l_t___x_"),
+            ("a\u{0}\t\u{a0}b", "a\u{0}\t\u{a0}b", "a___b"),
+            ("$a-b.c@d", "$a-b.c@d", "$a-b.c@d"),
+        ] {
+            assert_eq!(
+                (column_name(field).as_str(), field_name(field).as_str()),
+                (column, inside),
+                "{field}"
+            );
+            assert_eq!(
+                column_name(column),
+                if column == "dt" { "dt_" } else { column },
+                "a name is its own name"
+            );
+            assert_eq!(field_name(inside), inside);
+        }
     }
 }

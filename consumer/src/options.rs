@@ -165,7 +165,7 @@ fn parse_column(text: &str) -> Result<Column, String> {
             format!("{kind}: it is boolean, bigint, double, decimal(PRECISION,SCALE), string, timestamp or date")
         })?,
     };
-    match name.trim().to_ascii_lowercase() {
+    match name.trim().to_lowercase() {
         name if name.is_empty() => Err("the column has no name".to_owned()),
         name => Ok(Column {
             name,

@@ -1,6 +1,7 @@
 //! What is known of a table's columns, and how it grows.
 //!
-//! While no file has a column, its type widens: nothing known → a type, int → double, anything in conflict → text;
+//! While no file has a column, its type widens: nothing known → a type, int → double as long as all of them are the same
+//! number there, int → decimal(20,0) where there are integers beyond 63 bits, anything in conflict → text;
 //! objects and lists widen inside. So whatever order messages are seen in, the type they end with is the same, and
 //! a new field never has to close a file.
 //!
@@ -35,7 +36,8 @@ pub enum ColumnType {
     Timestamp,
     /// A day.
     Date,
-    /// A number with so many digits, so many of them behind the point; only where the user asks for it.
+    /// A number with so many digits, so many of them behind the point; where the user asks for it, and of 20 digits where
+    /// there are integers beyond 63 bits.
     Decimal {
         /// All digits.
         precision: u8,
@@ -77,6 +79,9 @@ impl ColumnType {
             (_, Self::Unknown) => {}
             (mine @ Self::Unknown, _) | (mine @ Self::Int, Self::Double) => *mine = other.clone(),
             (Self::Double, Self::Int) => {}
+            // Integers of 64 bits have up to 19 digits.
+            (mine @ Self::Int, Self::Decimal { precision, scale }) if *precision >= 19 + scale => *mine = other.clone(),
+            (Self::Decimal { precision, scale }, Self::Int) if *precision >= 19 + *scale => {}
             (Self::Struct(mine), Self::Struct(theirs)) => widen_columns(mine, theirs),
             (Self::List(mine), Self::List(theirs)) => mine.widen(theirs),
             (mine, _) if mine == other => {}
@@ -268,6 +273,10 @@ pub(crate) mod tests {
             Just(ColumnType::Decimal {
                 precision: 12,
                 scale: 4
+            }),
+            Just(ColumnType::Decimal {
+                precision: 20,
+                scale: 0
             }),
         ];
         leaf.prop_recursive(3, 12, 3, |inner| {

@@ -102,8 +102,8 @@ proptest! {
             for cut in &cuts {
                 prop_assert!(!cut.batch.is_empty() && cut.batch.len() <= limits.records_max);
             }
-            // One message, and the block it opens, may stand above the limit.
-            prop_assert!(batcher.used_bytes() <= limits.memory_max + ENCODING_FACTOR * (16 << 10));
+            // One message, and the block it opens, twice as large as the one before, may stand above the limit.
+            prop_assert!(batcher.used_bytes() <= limits.memory_max + ENCODING_FACTOR * (32 << 10));
         }
         cuts.extend(batcher.stop());
         write(&mut cuts);

@@ -15,7 +15,11 @@ use arrow::{
     error::ArrowError,
 };
 
-use crate::schema::{Column, ColumnType, METADATA_COLUMNS, PARTITION_COLUMN};
+use super::decimal::exact_double;
+use crate::{
+    names::{column_name, field_name},
+    schema::{Column, ColumnType, METADATA_COLUMNS},
+};
 
 /// The values of one column, by type.
 pub(super) enum Values {
@@ -153,12 +157,24 @@ impl Buffer {
         self.fill(rows);
     }
 
-    /// Ints become doubles, as they would have been had the type been known.
-    pub(super) fn ints_to_doubles(&mut self) {
+    /// Ints become doubles, as they would have been had the type been known; unless one of them would be another number then.
+    pub(super) fn ints_to_doubles(&mut self) -> bool {
         if let Values::Int(ints) = &self.values {
-            #[expect(clippy::cast_precision_loss, reason = "what a double column makes of an integer")]
-            let doubles = ints.iter().map(|int| *int as f64).collect();
+            let doubles = ints.iter().map(|int| exact_double(i128::from(*int)));
+            let Some(doubles) = doubles.collect() else { return false };
             self.values = Values::Double(doubles);
+        }
+        true
+    }
+
+    /// Ints become numbers of so many digits, none of them behind the point.
+    pub(super) fn ints_to_decimals(&mut self, precision: u8) {
+        if let Values::Int(ints) = &self.values {
+            self.values = Values::Decimal(Decimals {
+                values: ints.iter().map(|int| i128::from(*int)).collect(),
+                precision,
+                scale: 0,
+            });
         }
     }
 
@@ -279,7 +295,8 @@ fn offsets(ends: Vec<i32>) -> OffsetBuffer<i32> {
 pub(super) struct FieldSet {
     names: Vec<String>,
     pub(super) buffers: Vec<Buffer>,
-    /// By each spelling seen. `Price` and `price` are one column, since catalogs know no case.
+    /// By each spelling seen. `Price` and `price` are one column, since catalogs know no case, and so are other names that
+    /// are one as columns' or fields' names.
     by_spelling: HashMap<Box<str>, usize>,
 }
 
@@ -317,13 +334,13 @@ impl FieldSet {
 
     /// The name under which a field is stored.
     pub(super) fn column_name(spelling: &str, is_table: bool) -> Result<String, BadName> {
-        let name = spelling.to_ascii_lowercase();
-        match name.as_str() {
-            name if is_table && METADATA_COLUMNS.contains(&name) => Err(BadName::Reserved),
-            // A table can't have a column and a folder of one name.
-            PARTITION_COLUMN if is_table => Ok(format!("{PARTITION_COLUMN}_")),
-            "" => Ok("_".to_owned()),
-            _ => Ok(name),
+        if !is_table {
+            return Ok(field_name(spelling));
+        }
+        let name = column_name(spelling);
+        match METADATA_COLUMNS.contains(&name.as_str()) {
+            true => Err(BadName::Reserved),
+            false => Ok(name),
         }
     }
 

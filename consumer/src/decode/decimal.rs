@@ -39,6 +39,15 @@ pub(super) fn decimal_of(text: &str, precision: u8, scale: u8) -> Option<i128> {
     fits.then_some(if negative { -value } else { value })
 }
 
+/// The double that is this integer of at most 38 digits; `None` if the nearest one is another number.
+pub(super) fn exact_double(value: i128) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "that is what is looked at")]
+    let double = value as f64;
+    #[expect(clippy::cast_possible_truncation, reason = "it is an integer within the bounds")]
+    let back = double as i128;
+    (back == value).then_some(double)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -68,6 +77,33 @@ mod tests {
             ("99999999999999999999999999999999999999999999", None),
         ] {
             assert_eq!(decimal_of(text, 12, 4), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn doubles_hold_integers_up_to_53_bits_and_some_beyond() {
+        for exact in [
+            0,
+            1 << 53,
+            -(1 << 53),
+            (1 << 53) + 2,
+            1 << 62,
+            i128::from(i64::MIN),
+            1 << 63,
+            1 << 100,
+        ] {
+            assert_eq!(
+                exact_double(exact).map(|double| format!("{double:.0}")),
+                Some(exact.to_string())
+            );
+        }
+        for between in [
+            (1 << 53) + 1,
+            -(1 << 53) - 1,
+            i128::from(i64::MAX),
+            i128::from(u64::MAX),
+        ] {
+            assert_eq!(exact_double(between), None, "{between}");
         }
     }
 

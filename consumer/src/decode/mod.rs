@@ -2,7 +2,8 @@
 //!
 //! What comes out is a function of the messages, the schema they start from and the [`Rules`]: decoding with
 //! the schema that came out gives the same rows and columns again, which is what lets a batch be written
-//! twice. Each message ends either as one row or as one rejection with its reason; none can stop the others.
+//! twice. No value is changed in silence: what its column can't hold exactly goes beside it, as it stands in the message, or to
+//! the rejections ([`OnNewType`]); fractions alone are the nearest double, as JSON's readers have them. Each message ends either as one row or as one rejection with its reason; none can stop the others.
 //!
 //! The decoder is our own because the one of arrow-json must know the types beforehand, makes 1 of 1.5 in an
 //! integer column without a word, and takes objects with commas missing for JSON. The lexing is sonic-rs's.
@@ -20,7 +21,10 @@ use self::{
     buffer::FieldSet,
     visit::{Context, Failure, ObjectSeed},
 };
-use crate::schema::{Column, ColumnType, TableSchema};
+use crate::{
+    names::column_name,
+    schema::{Column, ColumnType, TableSchema},
+};
 
 /// What the reasons for text that isn't JSON begin with.
 const NOT_JSON: &str = "not valid JSON";
@@ -135,17 +139,23 @@ fn attempt<'a>(
         let reason = match message_to_row(&mut fields, row, text, rules, false) {
             Ok(()) => None,
             Err(Failure::Reject(reason)) => Some(reason),
-            // An item that doesn't fit is caught at its list.
-            Err(Failure::Spill) => Some(unexpected()),
+            // An item that doesn't fit is caught at its list, and digits where the message is read.
+            Err(Failure::Spill | Failure::Digits) => Some(unexpected()),
             Err(Failure::Teach | Failure::Widen) => {
                 fields.truncate(row);
                 let known = fields.columns();
                 match trial(&known, text, rules) {
                     Err(reason) => Some(reason),
                     Ok(Some(widened)) => return Ok(Err(TableSchema { columns: widened })),
-                    Ok(None) => message_to_row(&mut fields, row, text, rules, true)
-                        .err()
-                        .map(|_| unexpected()),
+                    Ok(None) => match message_to_row(&mut fields, row, text, rules, true) {
+                        Ok(()) => None,
+                        // Not for this message: for what the column holds already, which is not on trial.
+                        Err(Failure::Widen) => {
+                            let columns = fields.columns();
+                            return Ok(Err(TableSchema { columns }));
+                        }
+                        Err(_) => Some(unexpected()),
+                    },
                 }
             }
         };
@@ -170,12 +180,31 @@ fn attempt<'a>(
 }
 
 /// Decodes one message as row `row`. What a failed one has written has to be truncated by the caller.
+///
+/// Few messages have numbers that need all of their digits, and to look at them takes longer: they are read twice.
 fn message_to_row(
     fields: &mut FieldSet,
     row: usize,
     text: &str,
     rules: &Rules,
     may_teach: bool,
+) -> Result<(), Failure> {
+    match message_once(fields, row, text, rules, may_teach, false) {
+        Err(Failure::Digits) => {
+            fields.truncate(row);
+            message_once(fields, row, text, rules, may_teach, true)
+        }
+        done => done,
+    }
+}
+
+fn message_once(
+    fields: &mut FieldSet,
+    row: usize,
+    text: &str,
+    rules: &Rules,
+    may_teach: bool,
+    exact: bool,
 ) -> Result<(), Failure> {
     if nesting_exceeds(text, DEPTH_MAX) {
         return Err(Failure::Reject(format!("nested deeper than {DEPTH_MAX}")));
@@ -193,6 +222,7 @@ fn message_to_row(
         failure: None,
         in_fixed_list: false,
         spilled: None,
+        exact,
     };
     let mut parser = sonic_rs::Deserializer::from_str(text);
     let object = ObjectSeed {
@@ -216,7 +246,7 @@ fn trial(known: &[Column], text: &str, rules: &Rules) -> Result<Option<Vec<Colum
             Ok(()) => return Ok(widened),
             Err(Failure::Reject(reason)) => return Err(reason),
             Err(Failure::Widen) => widened = Some(fields.columns()),
-            Err(Failure::Teach | Failure::Spill) => return Err(unexpected()),
+            Err(Failure::Teach | Failure::Spill | Failure::Digits) => return Err(unexpected()),
         }
     }
 }
@@ -224,10 +254,7 @@ fn trial(known: &[Column], text: &str, rules: &Rules) -> Result<Option<Vec<Colum
 fn field_set(columns: &[Column], rules: &Rules) -> FieldSet {
     let mut fields = FieldSet::new(columns);
     for (buffer, column) in fields.buffers.iter_mut().zip(columns) {
-        buffer.holds_time = rules
-            .time_fields
-            .iter()
-            .any(|field| field.eq_ignore_ascii_case(&column.name));
+        buffer.holds_time = rules.time_fields.iter().any(|field| column_name(field) == column.name);
     }
     fields
 }

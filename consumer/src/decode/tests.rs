@@ -141,17 +141,169 @@ fn a_value_that_does_not_fit_is_named() {
     );
 }
 
+/// The columns' types and the rows with all values as text.
+fn typed(messages: &[&str], known: &TableSchema, rules: &Rules) -> (Vec<(String, ColumnType)>, Vec<Value>) {
+    let decoded = decode(messages.iter().copied(), known, rules).unwrap();
+    let columns = decoded.schema.columns.iter();
+    let kinds = columns
+        .map(|column| (column.name.clone(), column.kind.clone()))
+        .collect();
+    let mut lines = vec![json!({}); decoded.rows];
+    for (field, array) in &decoded.columns {
+        for (row, line) in lines.iter_mut().enumerate().filter(|(row, _)| array.is_valid(*row)) {
+            line[field.name()] = json!(arrow::util::display::array_value_to_string(array, row).unwrap());
+        }
+    }
+    lines.extend(decoded.rejected.into_iter().map(|(_, reason)| json!(reason)));
+    (kinds, lines)
+}
+
+const WIDE: ColumnType = ColumnType::Decimal {
+    precision: 20,
+    scale: 0,
+};
+
 #[test]
-fn beyond_64_bits_signed_there_are_doubles() {
-    let got = rows(decoded(&[
-        r#"{"a":18446744073709551615}"#,
-        r#"{"a":9223372036854775807}"#,
-    ]));
+fn integers_are_what_they_were_whatever_comes_together() {
+    let of = |kind: &ColumnType| vec![("a".to_owned(), kind.clone())];
+    for (messages, kind, stored) in [
+        (["18446744073709551615", "-1"], WIDE, ["18446744073709551615", "-1"]),
+        (
+            ["-9223372036854775808", "9223372036854775808"],
+            WIDE,
+            ["-9223372036854775808", "9223372036854775808"],
+        ),
+        (
+            ["9007199254740993", "1.5"],
+            ColumnType::Text,
+            ["9007199254740993", "1.5"],
+        ),
+        (
+            ["1.5", "9007199254740993"],
+            ColumnType::Text,
+            ["1.5", "9007199254740993"],
+        ),
+        (
+            ["9007199254740992", "1.5"],
+            ColumnType::Double,
+            ["9007199254740992.0", "1.5"],
+        ),
+        (
+            ["1.5", "-9223372036854775808"],
+            ColumnType::Double,
+            ["1.5", "-9.223372036854776e18"],
+        ),
+        (
+            ["1.5", "18446744073709551615"],
+            ColumnType::Text,
+            ["1.5", "18446744073709551615"],
+        ),
+        (
+            ["18446744073709551615", "1.50"],
+            ColumnType::Text,
+            ["18446744073709551615", "1.50"],
+        ),
+        (
+            ["18446744073709551615", "\"x\""],
+            ColumnType::Text,
+            ["18446744073709551615", "x"],
+        ),
+        (
+            ["18446744073709551615", "\"7\""],
+            ColumnType::Text,
+            ["18446744073709551615", "7"],
+        ),
+        (
+            ["1", "123456789012345678901234567890"],
+            ColumnType::Text,
+            ["1", "123456789012345678901234567890"],
+        ),
+        (["1e300", "-2"], ColumnType::Double, ["1e300", "-2.0"]),
+        (
+            ["true", "0.12345678901234567890"],
+            ColumnType::Text,
+            ["true", "0.12345678901234567890"],
+        ),
+    ] {
+        let texts = messages.map(|value| format!("{{\"a\":{value}}}"));
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let stored = stored.map(|value| json!({ "a": value }));
+        let (kinds, rows) = typed(&texts, &TableSchema::default(), &rules());
+        assert_eq!((&kinds, &rows[..]), (&of(&kind), &stored[..]), "{messages:?}");
+        // Once files have the column, the same messages are the same rows: a claim is redone so.
+        let mut fixed = decode(texts.iter().copied(), &TableSchema::default(), &rules())
+            .unwrap()
+            .schema;
+        fixed.fix();
+        assert_eq!(typed(&texts, &fixed, &rules()).1, stored, "{messages:?}");
+    }
+    let (_, rows) = typed(
+        &[r#"{"a":[1,{"b":1.10}]}"#, r#"{"a":{"b":[1e2,18446744073709551616]}}"#],
+        &TableSchema::default(),
+        &rules(),
+    );
     assert_eq!(
-        got,
+        rows,
         [
-            json!({"a":18446744073709551615_u64 as f64}),
-            json!({"a":9223372036854775807_i64 as f64})
+            json!({"a":r#"[1,{"b":1.10}]"#}),
+            json!({"a":r#"{"b":[1e2,18446744073709551616]}"#})
+        ]
+    );
+}
+
+#[test]
+fn an_integer_that_a_column_of_files_cannot_hold_goes_beside_it_or_is_rejected() {
+    let mut known = decoded(&[r#"{"i":1,"d":1.5,"l":[1.5],"w":18446744073709551615}"#]).schema;
+    known.fix();
+    let messages = [
+        r#"{"d":9007199254740993}"#,
+        r#"{"d":18446744073709551615,"i":18446744073709551615}"#,
+        r#"{"l":[1.5,9007199254740993]}"#,
+        r#"{"w":1.5,"i":123456789012345678901234567890}"#,
+        r#"{"w":-5,"d":9007199254740994}"#,
+    ];
+    let (_, rows) = typed(&messages, &known, &rules());
+    assert_eq!(
+        rows,
+        [
+            json!({"d__string":"9007199254740993"}),
+            json!({"d__string":"18446744073709551615","i__string":"18446744073709551615"}),
+            json!({"l__string":"[1.5,9007199254740993]"}),
+            json!({"w__string":"1.5","i__string":"123456789012345678901234567890"}),
+            json!({"w":"-5","d":"9007199254740994.0"}),
+        ]
+    );
+    let strict = Rules {
+        on_new_type: OnNewType::Reject,
+        ..rules()
+    };
+    let refused = decode(messages.into_iter(), &known, &strict).unwrap();
+    assert_eq!(
+        refused.rejected.iter().map(|(at, _)| *at).collect::<Vec<_>>(),
+        [0, 1, 2, 3],
+        "{:?}",
+        refused.rejected
+    );
+}
+
+/// What Hive's names of types can't hold doesn't get into them, and no name can say a type.
+#[test]
+fn names_inside_of_objects_are_names() {
+    let messages = [
+        r#"{"o":{"First Name":1,"a:int,b":2,"":3,"l":[{"x<y>":1}]},"\u00c9":1}"#,
+        r#"{"o":{"first_name":5,"A_INT_B":6},"\u00e9":2}"#,
+        r#"{"o":{"first name":7,"first_name":8}}"#,
+    ];
+    let first = decoded(&messages);
+    assert_eq!(first.rejected.len(), 1, "{:?}", first.rejected);
+    assert!(first.rejected[0].1.contains("twice in one object"));
+    let names: Vec<_> = first.schema.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["o", "\u{e9}"]);
+    assert_eq!(
+        rows(first),
+        [
+            json!({"o":{"first_name":1,"a_int_b":2,"_":3,"l":[{"x_y_":1}]},"\u{e9}":1}),
+            json!({"o":{"first_name":5,"a_int_b":6},"\u{e9}":2})
         ]
     );
 }

@@ -2,15 +2,43 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
+};
+use sonic_rs::LazyValue;
+
+use super::visit::is_number;
 
 /// Writes a value's JSON text, without spaces, to the end of a buffer.
-pub(super) struct WriteText<'a>(pub(super) &'a mut Vec<u8>);
+pub(super) struct WriteText<'a> {
+    pub(super) text: &'a mut Vec<u8>,
+    /// Numbers are written by their own digits. It takes longer.
+    pub(super) exact: bool,
+    /// Set where a number was written that may have had other digits.
+    pub(super) inexact: &'a mut bool,
+}
 
 impl WriteText<'_> {
     fn string(self, text: &str) {
         // Writing to memory can't fail, and a string always has a JSON form.
-        let _ = serde_json::to_writer(self.0, text);
+        let _ = serde_json::to_writer(self.text, text);
+    }
+
+    /// For a field's name, which is a string.
+    fn name(&mut self) -> WriteText<'_> {
+        WriteText {
+            exact: false,
+            ..self.inner()
+        }
+    }
+
+    fn inner(&mut self) -> WriteText<'_> {
+        WriteText {
+            text: self.text,
+            exact: self.exact,
+            inexact: self.inexact,
+        }
     }
 }
 
@@ -18,7 +46,17 @@ impl<'de> DeserializeSeed<'de> for WriteText<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+        if !self.exact {
+            return deserializer.deserialize_any(self);
+        }
+        let value = LazyValue::deserialize(deserializer)?;
+        let raw = value.as_raw_str().trim_ascii();
+        if is_number(raw) {
+            self.text.extend_from_slice(raw.as_bytes());
+            return Ok(());
+        }
+        let mut parser = sonic_rs::Deserializer::from_str(raw);
+        parser.deserialize_any(self).map_err(D::Error::custom)
     }
 }
 
@@ -30,27 +68,28 @@ impl<'de> Visitor<'de> for WriteText<'_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.0.extend_from_slice(b"null");
+        self.text.extend_from_slice(b"null");
         Ok(())
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.0.extend_from_slice(if value { b"true" } else { b"false" });
+        self.text.extend_from_slice(if value { b"true" } else { b"false" });
         Ok(())
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.0.extend_from_slice(value.to_string().as_bytes());
+        self.text.extend_from_slice(value.to_string().as_bytes());
         Ok(())
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.0.extend_from_slice(value.to_string().as_bytes());
+        self.text.extend_from_slice(value.to_string().as_bytes());
         Ok(())
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.0.extend_from_slice(format!("{value:?}").as_bytes());
+        *self.inexact = true;
+        self.text.extend_from_slice(format!("{value:?}").as_bytes());
         Ok(())
     }
 
@@ -59,29 +98,29 @@ impl<'de> Visitor<'de> for WriteText<'_> {
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        self.0.push(b'[');
-        let mut start = self.0.len();
-        while seq.next_element_seed(WriteText(self.0))?.is_some() {
-            start = self.0.len();
-            self.0.push(b',');
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+        self.text.push(b'[');
+        let mut start = self.text.len();
+        while seq.next_element_seed(self.inner())?.is_some() {
+            start = self.text.len();
+            self.text.push(b',');
         }
-        self.0.truncate(start);
-        self.0.push(b']');
+        self.text.truncate(start);
+        self.text.push(b']');
         Ok(())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        self.0.push(b'{');
-        let mut start = self.0.len();
-        while map.next_key_seed(WriteText(self.0))?.is_some() {
-            self.0.push(b':');
-            map.next_value_seed(WriteText(self.0))?;
-            start = self.0.len();
-            self.0.push(b',');
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        self.text.push(b'{');
+        let mut start = self.text.len();
+        while map.next_key_seed(self.name())?.is_some() {
+            self.text.push(b':');
+            map.next_value_seed(self.inner())?;
+            start = self.text.len();
+            self.text.push(b',');
         }
-        self.0.truncate(start);
-        self.0.push(b'}');
+        self.text.truncate(start);
+        self.text.push(b'}');
         Ok(())
     }
 }

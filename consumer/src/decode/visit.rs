@@ -15,11 +15,12 @@ use sonic_rs::LazyValue;
 use super::{
     OnNewType,
     buffer::{Buffer, FieldSet, Values},
-    decimal::decimal_of,
+    decimal::{decimal_of, exact_double},
     text::WriteText,
 };
 use crate::{
     date::{day_of_digits, micros_of_rfc3339},
+    names::column_name,
     schema::{ColumnType, beside},
 };
 
@@ -39,6 +40,8 @@ pub(super) struct Context<'a> {
     pub(super) failure: Option<Failure>,
     /// The value just read doesn't fit its column, whose type stays: it goes beside it.
     pub(super) spilled: Option<Spilled>,
+    /// Numbers are read by their own digits, as the parser's may have lost some.
+    pub(super) exact: bool,
 }
 
 /// A value for the column beside its own.
@@ -61,6 +64,20 @@ pub(super) enum Failure {
     Spill,
     /// It would teach the table something, and it is not known yet whether it becomes a row.
     Teach,
+    /// It has a number of which the digits matter, and the parser has made a double of it: to be read once more by digits.
+    Digits,
+}
+
+/// What holds every integer of 64 bits, with a sign and without. A column of integers beyond the signed ones has it.
+const WIDE_PRECISION: u8 = 20;
+/// Doubles hold every integer up to this.
+const DOUBLE_INT_MAX: u64 = 1 << 53;
+/// From here on, what the parser gives as a double may have been an integer.
+const INT_BEYOND: f64 = 9_223_372_036_854_775_808.0;
+
+/// Whether a JSON value's text is a number's.
+pub(super) fn is_number(raw: &str) -> bool {
+    raw.starts_with(|c: char| c == '-' || c.is_ascii_digit())
 }
 
 impl Context<'_> {
@@ -276,11 +293,7 @@ impl KeySeed<'_, '_, '_> {
             return Err(context.reject(format!("field {spelling}: the table has too many columns already")));
         }
         *context.columns_left -= 1;
-        let holds_time = is_table
-            && context
-                .time_fields
-                .iter()
-                .any(|field| field.eq_ignore_ascii_case(&name));
+        let holds_time = is_table && context.time_fields.iter().any(|field| column_name(field) == name);
         Ok(fields.add(spelling, name, holds_time))
     }
 }
@@ -301,6 +314,7 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_, '_, '_> {
             Values::List(_) if self.context.spills(self.column) && !self.column.is_item => {
                 self.fixed_list(deserializer)
             }
+            _ if self.context.exact => self.by_digits(deserializer),
             _ => deserializer.deserialize_any(self),
         }
     }
@@ -316,11 +330,12 @@ impl ValueSeed<'_, '_, '_> {
             column.pad(column.len() + 1);
             return Ok(());
         }
-        let digits = raw
-            .strip_prefix('"')
-            .and_then(|rest| rest.strip_suffix('"'))
-            .unwrap_or(raw);
-        if let Values::Decimal(decimals) = &mut column.values
+        let quoted = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let digits = quoted.unwrap_or(raw);
+        // Strings are numbers where the user says so, or where there is no other place for them.
+        let may_be = quoted.is_none() || column.fixed || column.is_item;
+        if may_be
+            && let Values::Decimal(decimals) = &mut column.values
             && let Some(value) = decimal_of(digits, decimals.precision, decimals.scale)
         {
             decimals.values.push(value);
@@ -330,8 +345,72 @@ impl ValueSeed<'_, '_, '_> {
         if context.spills(column) {
             return context.spill(column, Spilled::Text(digits.to_owned()));
         }
+        if !column.fixed && context.on_new_type == OnNewType::Widen {
+            return Err(context.conflict(column, digits));
+        }
         let short: String = raw.chars().take(64).collect();
         Err(context.reject(format!("{short} is not a number of the column's digits")))
+    }
+
+    /// A value of which the numbers are taken by their digits.
+    fn by_digits<'de, D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let value = LazyValue::deserialize(deserializer)?;
+        let raw = value.as_raw_str().trim_ascii();
+        if !is_number(raw) {
+            let mut parser = sonic_rs::Deserializer::from_str(raw);
+            return parser.deserialize_any(self).map_err(D::Error::custom);
+        }
+        if let Ok(value) = raw.parse::<i64>() {
+            return self.visit_i64(value);
+        }
+        if !raw.contains(['.', 'e', 'E']) {
+            return self.big_integer(raw);
+        }
+        match self.column.values {
+            Values::Unknown | Values::Int(_) | Values::Double(_) | Values::Timestamp(_) | Values::Date(_) => {
+                self.visit_f64(raw.parse().map_err(D::Error::custom)?)
+            }
+            _ => self.push_text(raw),
+        }
+    }
+
+    /// An integer beyond the signed ones of 64 bits.
+    #[cold]
+    fn big_integer<E: Error>(mut self, digits: &str) -> Result<(), E> {
+        let is_wide = digits.parse::<u64>().is_ok();
+        match &self.column.values {
+            Values::Unknown if is_wide => {
+                let (precision, scale) = (WIDE_PRECISION, 0);
+                self.learn(&ColumnType::Decimal { precision, scale })?;
+            }
+            Values::Unknown => self.learn(&ColumnType::Text)?,
+            Values::Int(_) if is_wide && self.may_widen() => {
+                self.context.teach()?;
+                self.column.ints_to_decimals(WIDE_PRECISION);
+            }
+            _ => {}
+        }
+        match &mut self.column.values {
+            Values::Double(values) => match digits.parse().ok().and_then(exact_double) {
+                Some(value) => values.push(value),
+                None => return self.push_text(digits),
+            },
+            Values::Decimal(decimals) => match decimal_of(digits, decimals.precision, decimals.scale) {
+                Some(value) => decimals.values.push(value),
+                None => return self.push_text(digits),
+            },
+            Values::Timestamp(_) | Values::Date(_) => {
+                return Err(self.context.reject(format!("{digits} is not a time")));
+            }
+            _ => return self.push_text(digits),
+        }
+        self.column.not_null();
+        Ok(())
+    }
+
+    /// Whether the column may still get another type.
+    fn may_widen(&self) -> bool {
+        self.context.on_new_type == OnNewType::Widen && !self.context.spills(self.column)
     }
 
     /// A list whose type stays, and which goes beside its column as a whole if one of its items doesn't fit.
@@ -353,11 +432,14 @@ impl ValueSeed<'_, '_, '_> {
             (Err(_), Some(Failure::Spill)) => {
                 context.failure = None;
                 column.truncate(row);
-                let mut text = Vec::new();
+                let (mut text, mut inexact) = (Vec::new(), false);
                 let mut parser = sonic_rs::Deserializer::from_str(raw);
-                WriteText(&mut text)
-                    .deserialize(&mut parser)
-                    .map_err(D::Error::custom)?;
+                let write = WriteText {
+                    text: &mut text,
+                    exact: true,
+                    inexact: &mut inexact,
+                };
+                write.deserialize(&mut parser).map_err(D::Error::custom)?;
                 context.spill(
                     column,
                     Spilled::Text(String::from_utf8(text).map_err(D::Error::custom)?),
@@ -421,8 +503,12 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
         }
         match &mut self.column.values {
             Values::Int(values) => values.push(value),
-            #[expect(clippy::cast_precision_loss, reason = "what a double column makes of an integer")]
-            Values::Double(values) => values.push(value as f64),
+            #[expect(clippy::cast_precision_loss, reason = "it has the same value as a double")]
+            Values::Double(values) if value.unsigned_abs() <= DOUBLE_INT_MAX => values.push(value as f64),
+            Values::Double(values) => match exact_double(i128::from(value)) {
+                Some(value) => values.push(value),
+                None => return self.push_text(&value.to_string()),
+            },
             Values::Timestamp(_) | Values::Date(_) => {
                 return Err(self.context.reject(format!("{value} is not a time")));
             }
@@ -436,14 +522,15 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
     fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
         match i64::try_from(value) {
             Ok(value) => self.visit_i64(value),
-            Err(_) if matches!(self.column.values, Values::Text(_)) => self.push_text(&value.to_string()),
-            #[expect(clippy::cast_precision_loss, reason = "beyond 64 bits signed there are only doubles")]
-            Err(_) => self.visit_f64(value as f64),
+            Err(_) => self.big_integer(&value.to_string()),
         }
     }
 
     #[inline]
     fn visit_f64<E: Error>(mut self, value: f64) -> Result<(), E> {
+        if !self.context.exact && value.abs() >= INT_BEYOND {
+            return Err(self.context.fail(Failure::Digits));
+        }
         if matches!(self.column.values, Values::Unknown) {
             self.learn(&ColumnType::Double)?;
         }
@@ -457,13 +544,16 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
                     .reject(format!("{value:?} does not fit the column's type, int")));
             }
             self.context.teach()?;
-            self.column.ints_to_doubles();
+            if !self.column.ints_to_doubles() {
+                return Err(self.context.conflict(self.column, &format!("{value:?}")));
+            }
         }
         match &mut self.column.values {
             Values::Double(values) => values.push(value),
             Values::Timestamp(_) | Values::Date(_) => {
                 return Err(self.context.reject(format!("{value:?} is not a time")));
             }
+            _ if !self.context.exact => return Err(self.context.fail(Failure::Digits)),
             _ => return self.push_text(&format!("{value:?}")),
         }
         self.column.not_null();
@@ -524,12 +614,29 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
                 object.visit_map(map)?;
             }
             Values::Text(column) => {
-                WriteText(&mut column.bytes).visit_map(map)?;
+                let mut inexact = false;
+                let write = WriteText {
+                    text: &mut column.bytes,
+                    exact: self.context.exact,
+                    inexact: &mut inexact,
+                };
+                write.visit_map(map)?;
+                if inexact {
+                    return Err(self.context.fail(Failure::Digits));
+                }
                 column.end();
             }
             _ if spills => {
-                let mut text = Vec::new();
-                WriteText(&mut text).visit_map(map)?;
+                let (mut text, mut inexact) = (Vec::new(), false);
+                let write = WriteText {
+                    text: &mut text,
+                    exact: self.context.exact,
+                    inexact: &mut inexact,
+                };
+                write.visit_map(map)?;
+                if inexact {
+                    return Err(self.context.fail(Failure::Digits));
+                }
                 let text = String::from_utf8(text).map_err(A::Error::custom)?;
                 return self.context.spill(self.column, Spilled::Text(text));
             }
@@ -558,12 +665,29 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_, '_> {
                 list.end();
             }
             Values::Text(column) => {
-                WriteText(&mut column.bytes).visit_seq(seq)?;
+                let mut inexact = false;
+                let write = WriteText {
+                    text: &mut column.bytes,
+                    exact: self.context.exact,
+                    inexact: &mut inexact,
+                };
+                write.visit_seq(seq)?;
+                if inexact {
+                    return Err(self.context.fail(Failure::Digits));
+                }
                 column.end();
             }
             _ if spills => {
-                let mut text = Vec::new();
-                WriteText(&mut text).visit_seq(seq)?;
+                let (mut text, mut inexact) = (Vec::new(), false);
+                let write = WriteText {
+                    text: &mut text,
+                    exact: self.context.exact,
+                    inexact: &mut inexact,
+                };
+                write.visit_seq(seq)?;
+                if inexact {
+                    return Err(self.context.fail(Failure::Digits));
+                }
                 let text = String::from_utf8(text).map_err(A::Error::custom)?;
                 return self.context.spill(self.column, Spilled::Text(text));
             }
