@@ -69,6 +69,7 @@ fn parts(messages: &[Vec<u8>]) -> anyhow::Result<()> {
         compression: Compression::default(),
         dates: DateRule {
             by: PartitionBy::Event,
+            lenient: true,
             fields: fields.clone(),
         },
         rules: Rules {

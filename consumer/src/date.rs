@@ -6,7 +6,10 @@
 
 use chrono::{DateTime, Datelike, NaiveDate};
 
-use crate::decode::{DEPTH_MAX, nesting_exceeds};
+use crate::{
+    decode::{DEPTH_MAX, nesting_exceeds},
+    names::column_name,
+};
 
 /// The day from which days are counted, as chrono counts them.
 const EPOCH_DAYS_FROM_CE: i32 = 719_163;
@@ -31,6 +34,10 @@ pub struct DateRule {
     pub by: PartitionBy,
     /// The fields to look at, in order, when it is the event's own date.
     pub fields: Vec<String>,
+    /// Where none of them is there as it is spelled here, names are matched as columns are; and numbers are times. Claims of
+    /// versions that did neither have none of this.
+    #[serde(default)]
+    pub lenient: bool,
 }
 
 /// Why a message has no place in the table before anything was decoded.
@@ -52,7 +59,10 @@ pub enum Fault {
     #[error("the object has no date: none of the fields {0}")]
     NoDate(String),
     /// A date field that is not a date.
-    #[error("field {field}: {value} is not a date (YYYY-MM-DD) or a time (RFC 3339)")]
+    #[error(
+        "field {field}: {value} is not a date (YYYY-MM-DD), a time (RFC 3339), or a number of seconds, milliseconds, \
+         microseconds or nanoseconds since 1970 (of the years 1980 to 2099)"
+    )]
     BadDate {
         /// The field looked at.
         field: String,
@@ -94,21 +104,68 @@ impl DateRule {
             let Ok(value) = sonic_rs::get_from_str(text, [field.as_str()]) else {
                 continue;
             };
-            let raw = value.as_raw_str();
-            if raw == "null" {
-                continue;
+            if let Some(day) = self.day_of_value(field, value.as_raw_str()) {
+                return day;
             }
-            let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-            return inner.and_then(day_of_text).ok_or_else(|| Fault::BadDate {
-                field: field.clone(),
-                value: raw.chars().take(64).collect(),
-            });
+        }
+        if self.lenient
+            && let Some(day) = self.day_by_column(text)
+        {
+            return day;
         }
         if sonic_rs::from_str::<serde::de::IgnoredAny>(text).is_err() {
             return Err(Fault::NotAnObject);
         }
         Err(Fault::NoDate(self.fields.join(", ")))
     }
+
+    /// The day of a field whose column is that of one of the date fields.
+    #[cold]
+    fn day_by_column(&self, text: &str) -> Option<Result<i32, Fault>> {
+        let mut found: Vec<Option<Result<i32, Fault>>> = vec![None; self.fields.len()];
+        for field in sonic_rs::to_object_iter(text) {
+            let Ok((spelling, value)) = field else { break };
+            let column = column_name(&spelling);
+            let at = self.fields.iter().position(|field| column_name(field) == column);
+            if let Some(of) = at.and_then(|at| found.get_mut(at)) {
+                *of = self.day_of_value(&spelling, value.as_raw_str());
+            }
+        }
+        found.into_iter().flatten().next()
+    }
+
+    /// The day of a field's value; none if it is null.
+    fn day_of_value(&self, field: &str, raw: &str) -> Option<Result<i32, Fault>> {
+        if raw == "null" {
+            return None;
+        }
+        let day = match raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+            Some(text) => day_of_text(text),
+            None if self.lenient => day_of_number(raw),
+            None => None,
+        };
+        Some(day.ok_or_else(|| Fault::BadDate {
+            field: field.to_owned(),
+            value: raw.chars().take(64).collect(),
+        }))
+    }
+}
+
+/// 1980-01-01 and 2100-01-01, in seconds since 1970.
+const NUMBERED: std::ops::Range<i64> = 315_532_800..4_102_444_800;
+
+/// Seconds, milliseconds, microseconds or nanoseconds since 1970, of the years in which one of them alone can be meant:
+/// neither as another of them, nor are the digits those of a date, such as 20120601 or 20120601133000.
+fn day_of_number(raw: &str) -> Option<i32> {
+    let (whole, fraction) = raw.split_once('.').unwrap_or((raw, ""));
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number: i64 = whole.parse().ok()?;
+    let units = [1, 1_000, 1_000_000, 1_000_000_000];
+    let seconds = units.into_iter().map(|unit| number.div_euclid(unit));
+    let seconds = seconds.into_iter().find(|seconds| NUMBERED.contains(seconds))?;
+    i32::try_from(seconds / 86_400).ok()
 }
 
 /// `2012-06-01` or an RFC 3339 time, which counts by its day in UTC.
@@ -192,6 +249,7 @@ mod tests {
         DateRule {
             by: PartitionBy::Event,
             fields: vec!["event_time".into(), "date".into()],
+            lenient: true,
         }
     }
 
@@ -234,10 +292,79 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_times_where_they_can_be_nothing_else() {
+        let rule = by_event();
+        for (number, day) in [
+            ("1704276000", "2024-01-03"),
+            ("1704276000.75", "2024-01-03"),
+            ("1704276000000", "2024-01-03"),
+            ("1704276000000000", "2024-01-03"),
+            ("1704276000000000000", "2024-01-03"),
+            ("315532800", "1980-01-01"),
+            ("4102444799999", "2099-12-31"),
+        ] {
+            assert_eq!(
+                named(&rule, &format!("{{\"event_time\":{number}}}")).as_deref(),
+                Ok(day),
+                "{number}"
+            );
+        }
+        for number in [
+            "0",
+            "-1",
+            "20240103",
+            "202401031000",
+            "20240103100000",
+            "20240103100000123",
+            "1e9",
+            "true",
+            "[]",
+        ] {
+            let got = named(&rule, &format!("{{\"event_time\":{number}}}"));
+            assert!(matches!(got, Err(Fault::BadDate { .. })), "{number}: {got:?}");
+        }
+        // A claim of a version that didn't know them is redone as it was made.
+        let strict: DateRule = serde_json::from_str(r#"{"by":"event","fields":["event_time"]}"#).unwrap();
+        assert!(matches!(
+            named(&strict, r#"{"event_time":1704276000}"#),
+            Err(Fault::BadDate { .. })
+        ));
+        assert!(matches!(
+            named(&strict, r#"{"Event_Time":"2024-01-03"}"#),
+            Err(Fault::NoDate(_))
+        ));
+    }
+
+    #[test]
+    fn the_date_fields_are_matched_as_columns_are_if_none_is_there_to_the_letter() {
+        let rule = by_event();
+        for (value, day) in [
+            (r#"{"Date":"2012-06-01"}"#, "2012-06-01"),
+            (
+                r#"{"DATE":"2012-06-01","Event_Time":"2012-06-02T00:00:00Z"}"#,
+                "2012-06-02",
+            ),
+            (
+                r#"{"date":"2012-06-01","EVENT_TIME":"2012-06-02T00:00:00Z"}"#,
+                "2012-06-01",
+            ),
+            (r#"{"EVENT_TIME":null,"Date":"2012-06-01"}"#, "2012-06-01"),
+        ] {
+            assert_eq!(named(&rule, value).as_deref(), Ok(day), "{value}");
+        }
+        assert!(matches!(named(&rule, r#"{"Date":"June"}"#), Err(Fault::BadDate { .. })));
+        assert!(matches!(
+            named(&rule, r#"{"o":{"Date":"2012-06-01"}}"#),
+            Err(Fault::NoDate(_))
+        ));
+    }
+
+    #[test]
     fn the_records_timestamp_is_used_when_asked() {
         let rule = DateRule {
             by: PartitionBy::Record,
             fields: Vec::new(),
+            lenient: true,
         };
         assert_eq!(rule.day_of(Some(b"{}"), 86_400_000), Ok(1));
         assert_eq!(rule.day_of(Some(b"{}"), -1), Err(Fault::BadTimestamp(-1)));

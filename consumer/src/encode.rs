@@ -77,6 +77,8 @@ pub struct Encoded {
     pub objects: Vec<Object>,
     /// The schema with what the batch taught.
     pub schema: TableSchema,
+    /// Why messages were rejected, and how many for each reason.
+    pub reasons: BTreeMap<String, u64>,
 }
 
 impl Encoded {
@@ -152,6 +154,10 @@ pub fn encode(batch: &Batch, lake: &S3Url, schema: &TableSchema, encoding: &Enco
             body,
         });
     }
+    let mut reasons = BTreeMap::new();
+    for rejection in rejections.values() {
+        *reasons.entry(rejection.reason.clone()).or_default() += 1;
+    }
     if !rejections.is_empty() {
         let rows = rejections.len() as u64;
         let key = batch.range().rejected_key(lake, &encoding.table);
@@ -163,7 +169,11 @@ pub fn encode(batch: &Batch, lake: &S3Url, schema: &TableSchema, encoding: &Enco
             body,
         });
     }
-    Ok(Encoded { objects, schema })
+    Ok(Encoded {
+        objects,
+        schema,
+        reasons,
+    })
 }
 
 /// The text of a message that has a day, and so is known to be UTF-8.

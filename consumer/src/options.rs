@@ -97,7 +97,8 @@ pub struct ConsumeOptions {
     #[arg(long, value_enum, default_value_t)]
     pub partition_by: PartitionBy,
 
-    /// The fields that hold the event's date or time, first one first; the first is stored as a timestamp
+    /// The fields that hold the event's date or time, first one first; the first is stored as a timestamp. Read are
+    /// YYYY-MM-DD, RFC 3339, and numbers of seconds, ms, µs or ns since 1970, of the years 1980 to 2099
     #[arg(long = "date-field", value_name = "FIELD", value_delimiter = ',', default_values = DATE_FIELDS)]
     pub date_fields: Vec<String>,
 
@@ -240,6 +241,7 @@ impl ConsumeOptions {
             dates: DateRule {
                 by: self.partition_by,
                 fields: self.date_fields.clone(),
+                lenient: true,
             },
             rules: Rules {
                 on_new_type: self.on_new_type,
@@ -283,6 +285,11 @@ impl ConsumeOptions {
             if self.columns[..at].iter().any(|other| other.name == *name) {
                 return Err(UsageError::new(format!("--column {name}: given twice")));
             }
+        }
+        if self.format == Format::Json && self.compression != Compression::default() {
+            return Err(UsageError::new(
+                "--compression is how Parquet is compressed; JSON lines are always gzip",
+            ));
         }
         let partition_by_nothing = self.date_fields.iter().all(String::is_empty);
         if self.partition_by == PartitionBy::Event && partition_by_nothing {
@@ -438,6 +445,10 @@ mod tests {
         let to = ["--to", "s3://lake"];
         assert!(error(&[&to[..], &["--topic", "a,b", "--table", "t"]].concat()).contains("--table"));
         assert!(error(&[&to[..], &["--topic", "a", "--table", "_ledger"]].concat()).contains("_ledger"));
+        for compression in ["snappy", "none"] {
+            let arguments = ["--topic", "a", "--format", "json", "--compression", compression];
+            assert!(error(&[&to[..], &arguments].concat()).contains("always gzip"));
+        }
         assert!(error(&[&to[..], &["--topic", "a.b,a-b"]].concat()).contains("a.b and a-b"));
         assert!(error(&[&to[..], &["--topic", "ticks,bad topic!"]].concat()).contains("\"bad topic!\""));
     }

@@ -258,6 +258,7 @@ mod tests {
             dates: DateRule {
                 by: PartitionBy::Record,
                 fields: Vec::new(),
+                lenient: true,
             },
             rules: Rules {
                 on_new_type: OnNewType::Widen,

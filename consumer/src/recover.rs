@@ -164,6 +164,12 @@ impl Recovery {
                     self.note_lost(source, *from, *to)?;
                     Heard::Done
                 }
+                TakeUp::Thinned { messages } => {
+                    if let Some(claim) = claim {
+                        self.note_thinned(source, claim, *messages)?;
+                    }
+                    Heard::Done
+                }
                 TakeUp::Settled(place) => {
                     let from = match place.from {
                         From::Beginning => 0,
@@ -222,7 +228,8 @@ impl Recovery {
         Ok(batch)
     }
 
-    /// Messages in `[expected, low)` are gone from Kafka and were never written.
+    /// Messages in `[expected, low)` are gone from Kafka and were never written. They are counted when it is committed that
+    /// nobody looks for them any more.
     pub(crate) fn note_lost(&self, source: &Source, expected: i64, low: i64) -> anyhow::Result<()> {
         if low <= expected {
             return Ok(());
@@ -233,7 +240,22 @@ impl Recovery {
             "{lost}; --on-lost continue goes on behind them"
         );
         tracing::error!("{lost}; going on at {low}");
-        Stats::add(&self.stats.lost, low.abs_diff(expected));
+        self.writer.gone(source, expected, low.abs_diff(expected));
+        Ok(())
+    }
+
+    /// So many of a claim's messages are gone from between the others.
+    fn note_thinned(&self, source: &Source, claim: &Claim, messages: u64) -> anyhow::Result<()> {
+        let lost = format!(
+            "{source}: {messages} of the {} messages in [{}, {}) were compacted away before they were written",
+            claim.records, claim.start, claim.end
+        );
+        anyhow::ensure!(
+            self.on_lost == OnLost::Continue,
+            "{lost}; --on-lost continue writes what is left"
+        );
+        tracing::error!("{lost}; writing what is left");
+        self.writer.gone(source, claim.start, messages);
         Ok(())
     }
 

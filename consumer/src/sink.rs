@@ -33,7 +33,7 @@ use crate::{
     batcher::{Batcher, Cut, Limits},
     clock::{now, wall_ms},
     names::{Range, Source},
-    protocol::note,
+    protocol::{Place, note},
     recover::Recovery,
     stats::Stats,
     writer::{WriteError, Writer},
@@ -244,6 +244,7 @@ impl Sink {
         for (source, place) in places {
             assignment.add_partition_offset(&source.topic, source.partition, place.from.into())?;
             state.tails.remove(&source);
+            self.committable(&mut state, &source, &place);
             state.batcher.assign(source, place.start);
         }
         state.flow = Flow::Taken;
@@ -402,9 +403,23 @@ impl Sink {
         drop(state);
         for (source, place) in self.recovery.places(consumer, vec![source])? {
             consumer.seek(&source.topic, source.partition, place.from.into(), self.timeout)?;
-            self.state().batcher.assign(source, place.start);
+            let mut state = self.state();
+            self.committable(&mut state, &source, &place);
+            state.batcher.assign(source, place.start);
         }
         Ok(())
+    }
+
+    /// The end of a claim that was found whole, or made so, may be committed: the next start needn't look at it again.
+    fn committable(&self, state: &mut State, source: &Source, place: &Place) {
+        let Some(start) = place.uncommitted else { return };
+        let range = Range {
+            source: source.clone(),
+            start,
+            end: place.start.next,
+        };
+        self.writer.count_gone(source, range.end);
+        state.to_commit.insert(source.clone(), (range, now()));
     }
 
     /// Writes and commits everything that is open.

@@ -252,7 +252,12 @@ pub struct TableSummary {
     pub objects: u64,
     /// Bytes of the objects.
     pub bytes: u64,
+    /// Why messages were rejected, and how many for each reason; not all reasons if there are very many.
+    pub reasons: BTreeMap<String, u64>,
 }
+
+/// How many reasons are kept.
+const REASONS_MAX: usize = 1_000;
 
 impl Summary {
     /// Over all tables.
@@ -270,21 +275,37 @@ impl TableSummary {
         self.rejected += other.rejected;
         self.objects += other.objects;
         self.bytes += other.bytes;
+        for (reason, messages) in &other.reasons {
+            if self.reasons.len() < REASONS_MAX || self.reasons.contains_key(reason) {
+                *self.reasons.entry(reason.clone()).or_default() += messages;
+            }
+        }
+    }
+
+    /// The reason for which most messages were rejected, and how many.
+    pub fn most_rejected(&self) -> Option<String> {
+        let (reason, messages) = self.reasons.iter().max_by_key(|(_, messages)| **messages)?;
+        Some(format!("{messages} because: {reason}"))
     }
 }
 
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let total = self.total();
         let TableSummary {
             records,
             rejected,
             objects,
             bytes,
-        } = self.total();
+            ..
+        } = total;
         write!(
             f,
             "{records} messages in {objects} objects ({bytes} bytes), {rejected} rejected"
         )?;
+        if let Some(most) = total.most_rejected() {
+            write!(f, " ({most})")?;
+        }
         if self.lost > 0 {
             write!(f, ", {} gone before they were written", self.lost)
         } else {
@@ -310,6 +331,21 @@ mod tests {
             prop_assert!(got >= exact && got <= exact + exact / 4, "{} for {}", got, exact);
             prop_assert_eq!(histogram.count(), values.len() as u64);
         }
+    }
+
+    #[test]
+    fn a_summary_says_why_most_were_rejected() {
+        let of = |rejected, reasons: &[(&str, u64)]| TableSummary {
+            records: 10,
+            rejected,
+            reasons: reasons.iter().map(|(reason, of)| ((*reason).to_owned(), *of)).collect(),
+            ..TableSummary::default()
+        };
+        let mut summary = Summary::default();
+        summary.tables.insert("a".into(), of(3, &[("x", 1), ("y", 2)]));
+        summary.tables.insert("b".into(), of(4, &[("x", 4)]));
+        let said = "20 messages in 0 objects (0 bytes), 7 rejected (5 because: x)";
+        assert_eq!(summary.to_string(), said);
     }
 
     #[test]

@@ -127,6 +127,8 @@ pub(crate) struct Writer {
     stats: Arc<Stats>,
     encoders: Semaphore,
     broken: Option<Break>,
+    /// Messages that are gone, by the offset from which on, and not counted yet.
+    gone: Mutex<HashMap<Source, BTreeMap<i64, u64>>>,
 }
 
 impl Writer {
@@ -149,7 +151,24 @@ impl Writer {
             stats,
             encoders: Semaphore::new(cores),
             broken,
+            gone: Mutex::default(),
         }
+    }
+
+    /// So many messages from an offset on are gone from Kafka. Another start finds the same until an offset behind them is
+    /// committed, so that is when they are counted.
+    pub(crate) fn gone(&self, source: &Source, from: i64, messages: u64) {
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        gone.entry(source.clone()).or_default().insert(from, messages);
+    }
+
+    /// Counts what is gone of a partition before an offset that may be committed.
+    pub(crate) fn count_gone(&self, source: &Source, end: i64) {
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(of) = gone.get_mut(source) else { return };
+        let behind = of.split_off(&end);
+        let before = std::mem::replace(of, behind);
+        Stats::add(&self.stats.lost, before.into_values().sum());
     }
 
     pub(crate) fn table(&self, topic: &str) -> Option<&Arc<Table>> {
@@ -242,6 +261,7 @@ impl Writer {
             };
             next = writing.next(&next, &answer);
         }
+        self.count_gone(&range.source, range.end);
         self.count(&table, facts.records, &encoded);
         tracing::debug!(
             "{} [{}, {}) written, cut by {cause:?}",
@@ -535,11 +555,27 @@ impl Writer {
             rejected,
             objects: encoded.objects.len() as u64,
             bytes: encoded.bytes() as u64,
+            reasons: encoded.reasons.clone(),
         };
         for object in encoded.objects.iter().filter(|object| object.day.is_some()) {
             self.stats.object_size_bytes.record(object.body.len() as u64);
         }
-        table.summary.lock().unwrap_or_else(PoisonError::into_inner).add(&wrote);
+        let mut summary = table.summary.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = summary.records;
+        summary.add(&wrote);
+        // As long as it is all of them, each time that they have doubled.
+        if summary.rejected > 0
+            && summary.rejected == summary.records
+            && before.checked_ilog2() != summary.records.checked_ilog2()
+        {
+            let (name, lake) = (&table.encoding.table, self.store.lake());
+            tracing::warn!(
+                "{name}: all of the {} messages so far were rejected, {}; they are below {lake}/_rejected/{name}/",
+                summary.records,
+                summary.most_rejected().unwrap_or_default()
+            );
+        }
+        drop(summary);
         Stats::add(&self.stats.written, records);
         Stats::add(&self.stats.rows, records - rejected);
         Stats::add(&self.stats.rejected, rejected);

@@ -22,6 +22,7 @@ fn encoding(format: Format) -> Encoding {
         dates: DateRule {
             by: PartitionBy::Event,
             fields,
+            lenient: true,
         },
         rules: Rules {
             on_new_type: OnNewType::Widen,

@@ -3,11 +3,13 @@
 //! What decides is the sink's own code: [`Batcher`], [`Writing`], [`TakingUp`], claims and their checksums. What carries
 //! it out here is the adversary: several sinks that are killed between any two steps, that go on writing when the group
 //! has long given their partition to another, whose puts are lost, or go through without an answer, or go through later,
-//! after others have gone on; offsets that are lost or set by hand; messages deleted; the topic made anew.
+//! after others have gone on; offsets that are lost or set by hand; messages deleted, from the front or by compaction; the topic
+//! made anew.
 //!
 //! The invariant, for a reader who lists the prefix at that moment:
 //! 1. no two objects have the same offset;
-//! 2. every message below the highest offset that a sink has committed is in an object, unless it was named as lost;
+//! 2. every message below the highest offset that a sink has committed is in an object, unless it was named as lost, or was
+//!    compacted away before a sink took it;
 //! 3. all rows are of one incarnation of the topic.
 //!
 //! And at the end, with nothing going wrong any more, a sink brings everything that is left to the lake.
@@ -86,6 +88,11 @@ enum Action {
     Delete {
         permille: u16,
     },
+    /// Every so many-th message is compacted away, but for the last ones.
+    Compact {
+        every: u8,
+        but: u8,
+    },
     MakeAnew,
 }
 
@@ -121,6 +128,7 @@ fn any_action() -> impl Strategy<Value = Action> {
         1 => Just(Action::LoseOffsets),
         1 => (0..1_000_u16).prop_map(|permille| Action::SetOffset { permille }),
         1 => (0..1_000_u16).prop_map(|permille| Action::Delete { permille }),
+        1 => (2..5_u8, 0..6_u8).prop_map(|(every, but)| Action::Compact { every, but }),
     ]
 }
 
@@ -183,6 +191,8 @@ struct World {
     /// Below this everything is promised.
     committed_max: i64,
     lost: BTreeSet<i64>,
+    /// Compacted away.
+    holes: BTreeSet<i64>,
     /// Where the first claim begins: what was deleted before, or passed over since the user asked for it, is not missed.
     begin: i64,
 }
@@ -213,6 +223,7 @@ fn encoding() -> Encoding {
         dates: DateRule {
             by: PartitionBy::Record,
             fields: Vec::new(),
+            lenient: true,
         },
         rules: Rules {
             on_new_type: OnNewType::Reject,
@@ -274,6 +285,7 @@ fn job(batch: &Batch, sink: usize, broken: Option<Break>) -> Job {
             })
             .collect(),
         schema: TableSchema::default(),
+        reasons: BTreeMap::new(),
     };
     let claimant = Claimant {
         group: "g".into(),
@@ -304,6 +316,7 @@ impl World {
             sinks: (0..SINKS).map(|_| Sink::default()).collect(),
             committed_max: 0,
             lost: BTreeSet::new(),
+            holes: BTreeSet::new(),
             begin: 0,
         }
     }
@@ -336,7 +349,14 @@ impl World {
                 self.committed = Some((offset, String::new()));
             }
             Action::Delete { permille } => self.low += (self.high - self.low) * i64::from(permille) / 1_000,
+            Action::Compact { every, but } => {
+                let every = i64::from(every);
+                self.holes
+                    .extend((self.low..self.high - i64::from(but)).filter(|offset| offset % every == 0));
+            }
             Action::MakeAnew => {
+                // What is gone of the one before is missed no more.
+                self.lost.append(&mut self.holes);
                 // The next incarnation has as many messages or fewer, and none in common.
                 self.incarnation += 1;
                 self.low = 0;
@@ -415,11 +435,14 @@ impl World {
             of.position = self.low;
         }
         for _ in 0..messages {
-            let offset = of.position.max(self.low);
+            let mut offset = of.position.max(self.low);
+            while self.holes.contains(&offset) {
+                offset += 1;
+            }
             if offset >= self.high {
                 return;
             }
-            if offset > of.position && self.incarnation > 0 {
+            if of.position < self.low && self.incarnation > 0 {
                 // See `nothing_to_compare`.
                 self.sinks[sink] = Sink::default();
                 return;
@@ -433,7 +456,10 @@ impl World {
             };
             let mut pushed = batcher.push("t", 0, record, |_| day_of(content), Instant::now());
             if let Pushed::Gap { expected, .. } = pushed {
-                self.lost.extend(expected..self.low.min(offset));
+                // It is asked only where the offset that was due is gone.
+                if of.position < self.low {
+                    self.lost.extend(expected..self.low.min(offset));
+                }
                 pushed = batcher.push("t", 0, record, |_| day_of(content), Instant::now());
             } else if offset == of.position + 1 {
                 // A single message that didn't come is mostly a transaction's marker and not looked for.
@@ -549,7 +575,8 @@ impl World {
             TakeUp::Read { from } => {
                 let claim = claim.unwrap();
                 let mut batch = Batch::new(source(), claim.start);
-                for offset in self.low.max(*from)..self.high.min(claim.last.offset + 1) {
+                let there = |offset: &i64| !self.holes.contains(offset);
+                for offset in (self.low.max(*from)..self.high.min(claim.last.offset + 1)).filter(there) {
                     let content = content_at(self.incarnation, offset);
                     let value = content.to_le_bytes();
                     let record = Record {
@@ -587,6 +614,12 @@ impl World {
                 self.lost.extend(*from..*to);
                 Heard::Done
             }
+            TakeUp::Thinned { .. } => {
+                let claim = claim.unwrap();
+                let gone = |offset: &i64| self.holes.contains(offset) || *offset < self.low;
+                self.lost.extend((claim.first..claim.end).filter(gone));
+                Heard::Done
+            }
             TakeUp::Settled(_) if self.nothing_to_compare(claim.as_ref()) => {
                 self.sinks[sink] = Sink::default();
                 return;
@@ -600,15 +633,16 @@ impl World {
                 let mut batcher = Batcher::new(limits());
                 batcher.assign(source(), place.start.clone());
                 of.batcher = Some(batcher);
+                if let Some(start) = place.uncommitted {
+                    of.committable = Some((start, place.start.next));
+                }
                 return;
             }
             TakeUp::MadeAnew { .. } => {
-                // It stops. Messages that were claimed and deleted while they were read again look the same.
-                let deleted = self
-                    .claims
-                    .values()
-                    .next_back()
-                    .is_some_and(|claim| self.low > claim.first);
+                // It stops. Messages that were claimed and deleted while they were read again look the same, and so does a
+                // claim of which the last message was compacted away.
+                let gone = |claim: &Claim| self.low > claim.first || self.holes.contains(&claim.last.offset);
+                let deleted = self.claims.values().next_back().is_some_and(gone);
                 assert!(self.incarnation > 0 || deleted, "a topic that is the same was refused");
                 self.sinks[sink] = Sink::default();
                 return;
@@ -621,7 +655,8 @@ impl World {
     /// A topic made anew whose message at the last offset written is deleted as well can't be told from the one before. That
     /// is said in the documentation, and left out here.
     fn nothing_to_compare(&self, claim: Option<&Claim>) -> bool {
-        self.incarnation > 0 && claim.is_some_and(|claim| self.low > claim.last.offset)
+        let gone = |claim: &Claim| self.low > claim.last.offset || self.holes.contains(&claim.last.offset);
+        self.incarnation > 0 && claim.is_some_and(gone)
     }
 
     /// What a reader finds who lists the prefix now.
@@ -647,7 +682,7 @@ impl World {
 
     fn whole(&self, below: i64, seen: &BTreeMap<i64, (u64, &str)>) -> Result<(), TestCaseError> {
         for offset in self.begin..below {
-            let there = seen.contains_key(&offset) || self.lost.contains(&offset);
+            let there = seen.contains_key(&offset) || self.lost.contains(&offset) || self.holes.contains(&offset);
             prop_assert!(there, "offset {} is missing, and {} is committed", offset, below);
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! From an assigned partition to the place at which it goes on.
 
 use crate::{
+    batch::Witness,
     batcher::Start,
     ledger::{BatchFacts, Claim},
 };
@@ -53,6 +54,8 @@ pub(crate) enum From {
 pub(crate) struct Place {
     pub(crate) start: Start,
     pub(crate) from: From,
+    /// The start of the last claim, if it is whole and nobody has committed its end.
+    pub(crate) uncommitted: Option<i64>,
 }
 
 /// What is to be done next for a partition.
@@ -85,6 +88,11 @@ pub(crate) enum TakeUp {
         from: i64,
         /// The offset after the last.
         to: i64,
+    },
+    /// Say that so many of the claim's messages are gone from between the others; stop if the user wants that.
+    Thinned {
+        /// How many.
+        messages: u64,
     },
     /// Go on here.
     Settled(Place),
@@ -151,7 +159,7 @@ impl TakingUp {
             (TakeUp::FindLast { .. }, Heard::Last(claim)) => {
                 self.claim = claim;
                 if self.claim.is_none() && self.progress.offset.is_none() {
-                    return settled(0, None, From::Beginning);
+                    return settled(0, None, From::Beginning, None);
                 }
                 TakeUp::AskOffsets
             }
@@ -170,6 +178,7 @@ impl TakingUp {
             (TakeUp::Lost { .. }, _) if self.settled => self.place(),
             (TakeUp::Lost { to, .. }, _) => self.after_loss(to),
             (TakeUp::Read { from }, Heard::Read(read)) => self.compare(from, read.as_ref()),
+            (TakeUp::Thinned { .. }, _) => TakeUp::PutObjects { absent: true },
             (TakeUp::PutObjects { .. }, _) => TakeUp::Register,
             (TakeUp::Register, _) => self.behind(),
             // An answer to another question: asked again.
@@ -207,17 +216,14 @@ impl TakingUp {
             return self.place();
         };
         let whole = from <= claim.first;
-        let same = read.is_some_and(|read| {
-            if whole {
-                claim.is_of(read)
-            } else {
-                read.last == claim.last
-            }
-        });
-        if same {
-            TakeUp::PutObjects { absent: !whole }
-        } else {
-            made_anew(claim, "its messages are not those that were claimed".to_owned())
+        match read {
+            Some(read) if whole && claim.is_of(read) => TakeUp::PutObjects { absent: false },
+            // What is missing in between was there when it was claimed: Kafka has compacted it.
+            Some(read) if whole && read.last == claim.last && read.records < claim.records => TakeUp::Thinned {
+                messages: claim.records - read.records,
+            },
+            Some(read) if !whole && read.last == claim.last => TakeUp::PutObjects { absent: true },
+            _ => made_anew(claim, "its messages are not those that were claimed".to_owned()),
         }
     }
 
@@ -240,7 +246,7 @@ impl TakingUp {
     fn place(&self) -> TakeUp {
         let Some(claim) = &self.claim else {
             let from = self.progress.offset.unwrap_or(self.low).max(self.low);
-            return settled(0, None, From::Offset(from));
+            return settled(0, None, From::Offset(from), None);
         };
         // The last message written is read again, to see that it is the same.
         let from = if claim.last.offset >= self.low {
@@ -248,17 +254,22 @@ impl TakingUp {
         } else {
             claim.end.max(self.low)
         };
-        settled(claim.end, Some(claim.last), From::Offset(from))
+        let uncommitted = (!self.is_committed(claim)).then_some(claim.start);
+        settled(claim.end, Some(claim.last), From::Offset(from), uncommitted)
     }
 }
 
-fn settled(next: i64, witness: Option<crate::batch::Witness>, from: From) -> TakeUp {
+fn settled(next: i64, witness: Option<Witness>, from: From, uncommitted: Option<i64>) -> TakeUp {
     let due = match from {
         From::Beginning => None,
         From::Offset(from) => Some(from),
     };
     let start = Start { next, witness, due };
-    TakeUp::Settled(Place { start, from })
+    TakeUp::Settled(Place {
+        start,
+        from,
+        uncommitted,
+    })
 }
 
 fn made_anew(claim: &Claim, found: String) -> TakeUp {

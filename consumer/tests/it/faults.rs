@@ -323,6 +323,68 @@ async fn what_is_left_of_a_claim_is_written_and_what_is_gone_is_named() {
     let expected: Vec<i64> = (0..40).filter(|at| at % 2 == 1 || *at >= 20).collect();
     assert_eq!(rows.keys().map(|(_, offset)| *offset).collect::<Vec<_>>(), expected);
     assert_eq!(catalog.listed.lock().unwrap()[..], Vec::<String>::new()[..]);
+    assert_eq!(lost_of_a_start(&world, &catalog).await, 0, "counted once");
+    world.shutdown().await;
+}
+
+/// What a sink that has nothing to write finds lost.
+async fn lost_of_a_start(world: &World, catalog: &Catalog) -> u64 {
+    let sink = world.sink(world.options(&["ticks"]), catalog);
+    until(|| sink.stats.partitions.load(std::sync::atomic::Ordering::Relaxed) == 1).await;
+    sink.stop().await.unwrap().lost
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_gone_behind_the_last_claim_is_counted_when_something_is_written_behind_it() {
+    let world = World::new().await;
+    world.topic("ticks", 1).await;
+    let catalog = Catalog::default();
+    written(&world, &catalog, 0..10).await;
+    world.produce("ticks", 0, &events(10..60)).await;
+    world.delete_records("ticks", 0, 60).await;
+    assert_eq!(lost_of_a_start(&world, &catalog).await, 0);
+    assert_eq!(lost_of_a_start(&world, &catalog).await, 0);
+    world.produce("ticks", 0, &events(60..65)).await;
+    let sink = world.sink(world.options(&["ticks"]), &catalog);
+    sink.written(5).await;
+    assert_eq!(sink.stop().await.unwrap().lost, 50);
+    assert_eq!(lost_of_a_start(&world, &catalog).await, 0);
+    world.shutdown().await;
+}
+
+/// A claim of which messages between the first and the last are gone: as it is when Kafka has compacted them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_compaction_has_left_of_a_claim_is_written_and_the_rest_counted() {
+    let world = World::new().await;
+    world.topic("ticks", 1).await;
+    let catalog = Catalog::default();
+    half_a_claim(&world, &catalog).await;
+    let (key, mut claim) = claims(&world).await.pop().unwrap();
+    claim["records"] = 45.into();
+    claim["checksum"] = 7.into();
+    let put = world.client.put_object().bucket("lake").key(&key);
+    put.body(claim.to_string().into_bytes().into()).send().await.unwrap();
+    let mut options = world.options(&["ticks"]);
+    options.on_lost = OnLost::Stop;
+    let error = world.sink(options, &catalog).ended().await.unwrap_err();
+    assert!(error.to_string().contains("5 of the 45 messages in [0, 40)"), "{error}");
+    assert_eq!(lost_of_a_start(&world, &catalog).await, 5);
+    let rows = world.rows("ticks").await;
+    assert_eq!(rows.len(), 40);
+    (0..40).for_each(|at| assert_is(&rows[&(0, i64::from(at))], "ticks", &event(at)));
+    assert_eq!(lost_of_a_start(&world, &catalog).await, 0);
+    // Messages that are others are those of another topic, however many there are.
+    remove(&world, claim["objects"][0]["key"].as_str().unwrap()).await;
+    set_offset(&world, 40).await;
+    claim["last"]["checksum"] = 7.into();
+    let put = world.client.put_object().bucket("lake").key(&key);
+    put.body(claim.to_string().into_bytes().into()).send().await.unwrap();
+    let error = world
+        .sink(world.options(&["ticks"]), &catalog)
+        .ended()
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("not those that were claimed"), "{error}");
     world.shutdown().await;
 }
 

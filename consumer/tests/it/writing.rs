@@ -22,6 +22,7 @@ async fn both_formats_hold_what_was_produced(format: Format) {
     sink.written(703).await;
     let summary = sink.stop().await.unwrap();
     assert_eq!((summary.total().records, summary.total().rejected), (703, 3));
+    assert!(summary.to_string().contains("3 rejected (1 because: "), "{summary}");
 
     let rows = world.rows("ticks").await;
     assert_eq!(rows.len(), 700);
