@@ -15,6 +15,10 @@
 //! It never opens a database: it knows files and their names.
 //!
 //! # Not promised
+//! What was not synced when the power went is there or not, change by change; sled's log makes it a prefix but for the
+//! records that it keeps in `blobs/` (of 128 KiB, its neighbours in the tree included): such a one may be missing while
+//! what was written with it, or after it, is there.
+//!
 //! sled reuses a part of its log when what was in it has been written elsewhere, and orders the two by `sync_file_range`
 //! alone. A disk that then keeps the second of these writes and not the first loses what was there. It can do so only
 //! between two syncs, of which there is one with every acknowledged change.
