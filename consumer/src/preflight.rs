@@ -188,13 +188,20 @@ fn look(config: &ClientConfig, source: &Source, end: i64, last: Witness, timeout
     let reader: BaseConsumer<Plain> = connect(config, Plain)?;
     let (topic, partition) = (&*source.topic, source.partition);
     let started = now();
+    let ask = Duration::from_secs(10).min(timeout);
     let (low, high) = loop {
-        match reader.fetch_watermarks(topic, partition, Duration::from_secs(10).min(timeout)) {
-            Ok(offsets) => break offsets,
-            // There are fewer partitions than there were.
-            Err(error) if error.rdkafka_error_code() == Some(rdkafka::error::RDKafkaErrorCode::UnknownPartition) => {
-                return Ok(There::Another);
+        // A partition that isn't there is waited for if its offsets are asked for.
+        let asked = reader.fetch_metadata(Some(topic), ask).and_then(|metadata| {
+            let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions());
+            match partitions.any(|known| known.id() == partition) {
+                true => reader.fetch_watermarks(topic, partition, ask).map(Some),
+                false => Ok(None),
             }
+        });
+        match asked {
+            Ok(Some(offsets)) => break offsets,
+            // There are fewer partitions than there were.
+            Ok(None) => return Ok(There::Another),
             Err(error) if now() - started >= timeout => {
                 anyhow::bail!("Kafka did not tell the offsets of {topic}-{partition} ({error})")
             }

@@ -10,6 +10,7 @@
 
 mod buffer;
 mod decimal;
+mod digits;
 mod text;
 mod visit;
 

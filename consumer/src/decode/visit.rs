@@ -15,7 +15,7 @@ use sonic_rs::LazyValue;
 use super::{
     OnNewType,
     buffer::{Buffer, FieldSet, Values},
-    decimal::{decimal_of, exact_double},
+    decimal::exact_double,
     text::WriteText,
 };
 use crate::{
@@ -68,8 +68,6 @@ pub(super) enum Failure {
     Digits,
 }
 
-/// What holds every integer of 64 bits, with a sign and without. A column of integers beyond the signed ones has it.
-const WIDE_PRECISION: u8 = 20;
 /// Doubles hold every integer up to this.
 const DOUBLE_INT_MAX: u64 = 1 << 53;
 /// From here on, what the parser gives as a double may have been an integer.
@@ -87,12 +85,12 @@ impl Context<'_> {
         E::custom("")
     }
 
-    fn reject<E: Error>(&mut self, reason: impl Into<String>) -> E {
+    pub(super) fn reject<E: Error>(&mut self, reason: impl Into<String>) -> E {
         self.fail(Failure::Reject(reason.into()))
     }
 
     /// Called before a message changes the table: one that turns out to be no row further on must not.
-    fn teach<E: Error>(&mut self) -> Result<(), E> {
+    pub(super) fn teach<E: Error>(&mut self) -> Result<(), E> {
         if self.may_teach {
             Ok(())
         } else {
@@ -102,7 +100,7 @@ impl Context<'_> {
 
     /// A value that a column can't hold, whose type stays: the column has a null, and the value goes beside it.
     #[cold]
-    fn spill<E: Error>(&mut self, column: &mut Buffer, value: Spilled) -> Result<(), E> {
+    pub(super) fn spill<E: Error>(&mut self, column: &mut Buffer, value: Spilled) -> Result<(), E> {
         if column.is_item {
             return Err(self.fail(Failure::Spill));
         }
@@ -112,12 +110,12 @@ impl Context<'_> {
     }
 
     /// Whether what doesn't fit this column goes beside it.
-    fn spills(&self, column: &Buffer) -> bool {
+    pub(super) fn spills(&self, column: &Buffer) -> bool {
         self.on_new_type == OnNewType::Widen && (column.fixed || (column.is_item && self.in_fixed_list))
     }
 
     /// A value whose type is in conflict with its column's.
-    fn conflict<E: Error>(&mut self, column: &mut Buffer, got: &str) -> E {
+    pub(super) fn conflict<E: Error>(&mut self, column: &mut Buffer, got: &str) -> E {
         if self.on_new_type == OnNewType::Reject {
             return self.reject(format!("{got} does not fit the column's type"));
         }
@@ -299,9 +297,9 @@ impl KeySeed<'_, '_, '_> {
 }
 
 /// A value into its column, as the row after the column's last.
-struct ValueSeed<'s, 'c, 'a> {
-    column: &'s mut Buffer,
-    context: &'c mut Context<'a>,
+pub(super) struct ValueSeed<'s, 'c, 'a> {
+    pub(super) column: &'s mut Buffer,
+    pub(super) context: &'c mut Context<'a>,
 }
 
 impl<'de> DeserializeSeed<'de> for ValueSeed<'_, '_, '_> {
@@ -321,98 +319,6 @@ impl<'de> DeserializeSeed<'de> for ValueSeed<'_, '_, '_> {
 }
 
 impl ValueSeed<'_, '_, '_> {
-    /// A number by its own digits, which a double may not have.
-    fn decimal<'de, D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let value = LazyValue::deserialize(deserializer)?;
-        let raw = value.as_raw_str().trim_ascii();
-        let Self { column, context } = self;
-        if raw == "null" {
-            column.pad(column.len() + 1);
-            return Ok(());
-        }
-        let quoted = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        let digits = quoted.unwrap_or(raw);
-        // Strings are numbers where the user says so, or where there is no other place for them.
-        let may_be = quoted.is_none() || column.fixed || column.is_item;
-        if may_be
-            && let Values::Decimal(decimals) = &mut column.values
-            && let Some(value) = decimal_of(digits, decimals.precision, decimals.scale)
-        {
-            decimals.values.push(value);
-            column.not_null();
-            return Ok(());
-        }
-        if context.spills(column) {
-            return context.spill(column, Spilled::Text(digits.to_owned()));
-        }
-        if !column.fixed && context.on_new_type == OnNewType::Widen {
-            return Err(context.conflict(column, digits));
-        }
-        let short: String = raw.chars().take(64).collect();
-        Err(context.reject(format!("{short} is not a number of the column's digits")))
-    }
-
-    /// A value of which the numbers are taken by their digits.
-    fn by_digits<'de, D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let value = LazyValue::deserialize(deserializer)?;
-        let raw = value.as_raw_str().trim_ascii();
-        if !is_number(raw) {
-            let mut parser = sonic_rs::Deserializer::from_str(raw);
-            return parser.deserialize_any(self).map_err(D::Error::custom);
-        }
-        if let Ok(value) = raw.parse::<i64>() {
-            return self.visit_i64(value);
-        }
-        if !raw.contains(['.', 'e', 'E']) {
-            return self.big_integer(raw);
-        }
-        match self.column.values {
-            Values::Unknown | Values::Int(_) | Values::Double(_) | Values::Timestamp(_) | Values::Date(_) => {
-                self.visit_f64(raw.parse().map_err(D::Error::custom)?)
-            }
-            _ => self.push_text(raw),
-        }
-    }
-
-    /// An integer beyond the signed ones of 64 bits.
-    #[cold]
-    fn big_integer<E: Error>(mut self, digits: &str) -> Result<(), E> {
-        let is_wide = digits.parse::<u64>().is_ok();
-        match &self.column.values {
-            Values::Unknown if is_wide => {
-                let (precision, scale) = (WIDE_PRECISION, 0);
-                self.learn(&ColumnType::Decimal { precision, scale })?;
-            }
-            Values::Unknown => self.learn(&ColumnType::Text)?,
-            Values::Int(_) if is_wide && self.may_widen() => {
-                self.context.teach()?;
-                self.column.ints_to_decimals(WIDE_PRECISION);
-            }
-            _ => {}
-        }
-        match &mut self.column.values {
-            Values::Double(values) => match digits.parse().ok().and_then(exact_double) {
-                Some(value) => values.push(value),
-                None => return self.push_text(digits),
-            },
-            Values::Decimal(decimals) => match decimal_of(digits, decimals.precision, decimals.scale) {
-                Some(value) => decimals.values.push(value),
-                None => return self.push_text(digits),
-            },
-            Values::Timestamp(_) | Values::Date(_) => {
-                return Err(self.context.reject(format!("{digits} is not a time")));
-            }
-            _ => return self.push_text(digits),
-        }
-        self.column.not_null();
-        Ok(())
-    }
-
-    /// Whether the column may still get another type.
-    fn may_widen(&self) -> bool {
-        self.context.on_new_type == OnNewType::Widen && !self.context.spills(self.column)
-    }
-
     /// A list whose type stays, and which goes beside its column as a whole if one of its items doesn't fit.
     fn fixed_list<'de, D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let value = LazyValue::deserialize(deserializer)?;
@@ -451,14 +357,14 @@ impl ValueSeed<'_, '_, '_> {
 
     /// Gives the column its first type.
     #[cold]
-    fn learn<E: Error>(&mut self, kind: &ColumnType) -> Result<(), E> {
+    pub(super) fn learn<E: Error>(&mut self, kind: &ColumnType) -> Result<(), E> {
         self.context.teach()?;
         self.column.learn(kind);
         Ok(())
     }
 
     /// A scalar into a text column.
-    fn push_text<E: Error>(self, text: &str) -> Result<(), E> {
+    pub(super) fn push_text<E: Error>(self, text: &str) -> Result<(), E> {
         if let Values::Text(column) = &mut self.column.values {
             column.bytes.extend_from_slice(text.as_bytes());
             column.end();
