@@ -74,8 +74,8 @@ struct State {
     tails: HashMap<Source, oneshot::Receiver<()>>,
     /// Per partition, how many batches are being written.
     pending: HashMap<Source, usize>,
-    /// Written and not committed yet, and when it was cut.
-    to_commit: HashMap<Source, (Range, Instant)>,
+    /// Written and not committed yet, and when it was cut; that of a batch that was found written is of no interest.
+    to_commit: HashMap<Source, (Range, Option<Instant>)>,
     flow: Flow,
     /// The sink ends: nothing more is written.
     closing: bool,
@@ -184,7 +184,7 @@ impl Sink {
         while let Some(Outcome { source, news }) = next {
             let result = match news {
                 News::Committable(range, cut_at) => {
-                    state.to_commit.insert(source, (range, cut_at));
+                    state.to_commit.insert(source, (range, Some(cut_at)));
                     next = outcomes.try_recv().ok();
                     continue;
                 }
@@ -218,10 +218,11 @@ impl Sink {
             if !ours.contains(&source) {
                 continue;
             }
-            let latency = committed_at.saturating_duration_since(cut_at);
-            self.stats
-                .commit_latency_ms
-                .record(u64::try_from(latency.as_millis()).unwrap_or(u64::MAX));
+            if let Some(cut_at) = cut_at {
+                let latency = committed_at.saturating_duration_since(cut_at);
+                let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+                self.stats.commit_latency_ms.record(latency_ms);
+            }
             let mut offset = offsets.add_partition(&source.topic, source.partition);
             offset.set_metadata(note(source.epoch, range.start));
             if let Err(error) = offset.set_offset(Offset::Offset(range.end)) {
@@ -424,7 +425,7 @@ impl Sink {
             end: place.start.next,
         };
         self.writer.count_gone(source, range.end);
-        state.to_commit.insert(source.clone(), (range, now()));
+        state.to_commit.insert(source.clone(), (range, None));
     }
 
     /// Writes and commits everything that is open.
